@@ -1,0 +1,5 @@
+//! The `kfetch` command.
+
+#![forbid(unsafe_code)]
+
+fn main() {}
