@@ -13,6 +13,7 @@ pub mod buffer;
 pub mod error;
 pub mod protocol;
 pub mod record;
+pub mod ring;
 pub mod wire;
 
 mod sync;

@@ -1,0 +1,24 @@
+//! Hand-over between threads: rings of slots, the set of rings that have data, and the wake-up.
+//!
+//! ```text
+//!  engine, file thread ──push──► Ring ──pop──► polling thread
+//!          │                                        ▲
+//!          ├── mark ──► ReadyWord ──── take ────────┤
+//!          └── notify ► Parker (eventfd) ── wait ───┘
+//! ```
+//!
+//! Nothing here locks, allocates per slot or makes a system call while both sides are busy. The
+//! interleavings of ring, ready word, parker and credit are explored by loom (`tests/loom` models
+//! beside the code, run with `--cfg loom`).
+
+#[cfg(all(test, loom))]
+mod models;
+pub mod park;
+pub mod ready;
+pub mod slot;
+pub mod spsc;
+#[cfg(not(loom))]
+pub mod wake;
+
+pub use slot::{Slot, SlotKind};
+pub use spsc::{Consumer, Producer, ring};
