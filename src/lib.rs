@@ -11,6 +11,8 @@
 
 pub mod buffer;
 pub mod error;
+#[cfg(not(loom))]
+pub mod fetch;
 pub mod protocol;
 pub mod record;
 pub mod ring;

@@ -36,7 +36,7 @@ enum Storage {
         home: Option<Home>,
     },
     /// A file's pages.
-    Mapped(Mmap),
+    Mapped { _map: Mmap },
 }
 
 /// One refcounted piece of memory.
@@ -207,7 +207,7 @@ impl Slice {
     pub fn map(file: &File, len: usize) -> io::Result<Self> {
         let map = map_file(file, len)?;
         let start = map.as_ptr();
-        let storage = Storage::Mapped(map);
+        let storage = Storage::Mapped { _map: map };
         let block = Arc::new(Block {
             storage,
             start,
@@ -261,7 +261,7 @@ impl Slice {
 
     /// Tells whether the bytes are pages of a mapped file.
     pub fn is_mapped(&self) -> bool {
-        matches!(self.block.storage, Storage::Mapped(_))
+        matches!(self.block.storage, Storage::Mapped { .. })
     }
 
     /// Counts the block's bytes as held by the application until the block is given back.

@@ -8,9 +8,13 @@
 //! ```
 //!
 //! Nothing here locks, allocates per slot or makes a system call while both sides are busy. The
-//! interleavings of ring, ready word, parker and credit are explored by loom (`tests/loom` models
-//! beside the code, run with `--cfg loom`).
+//! interleavings of ring, ready word, parker and credit are explored by the loom models beside the
+//! code, run with `--cfg loom`.
 
+#[cfg(not(loom))]
+pub mod bridge;
+#[cfg(not(loom))]
+pub mod lane;
 #[cfg(all(test, loom))]
 mod models;
 pub mod park;

@@ -154,7 +154,7 @@ impl<T: Send> Consumer<T> {
     /// Removes the oldest slot.
     #[inline]
     pub fn pop(&mut self) -> Option<T> {
-        if self.is_empty() {
+        if !self.has_slot() {
             return None;
         }
         let slot = self.shared.cells[self.head & self.shared.mask].with_mut(|cell| {
@@ -169,17 +169,17 @@ impl<T: Send> Consumer<T> {
         Some(slot)
     }
 
-    /// Tells whether there is nothing to pop; a producer may change that any time.
+    /// Tells whether there is a slot to pop.
     #[inline]
-    pub fn is_empty(&mut self) -> bool {
+    pub fn has_slot(&mut self) -> bool {
         if self.head == self.tail_seen {
             self.tail_seen = self.shared.tail.load(Ordering::Acquire);
         }
-        self.head == self.tail_seen
+        self.head != self.tail_seen
     }
 
     /// Returns the number of slots to pop; it may grow any time.
-    pub fn len(&self) -> usize {
+    pub fn slots(&self) -> usize {
         self.shared
             .tail
             .load(Ordering::Acquire)
@@ -222,7 +222,7 @@ mod tests {
                 producer.push(round * 4 + i).unwrap();
             }
             assert_eq!(producer.push(99), Err(99));
-            assert_eq!((producer.len(), consumer.len()), (4, 4));
+            assert_eq!((producer.len(), consumer.slots()), (4, 4));
             for i in 0..4 {
                 assert_eq!(consumer.pop(), Some(round * 4 + i));
             }

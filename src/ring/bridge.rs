@@ -1,0 +1,70 @@
+//! What a consumer shares with the loop that feeds it: how each wakes the other.
+
+#![forbid(unsafe_code)]
+
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::park::{Parker, Signal};
+use super::wake::Event;
+
+/// A loop's parker: the loop sleeps in `epoll_wait` and is woken through its own waker.
+pub type LoopParker = Parker<Box<dyn Signal + Send + Sync>>;
+
+impl Signal for Box<dyn Signal + Send + Sync> {
+    fn signal(&self) {
+        (**self).signal();
+    }
+}
+
+/// The two ways to wake, and the word that says why the loop was woken.
+pub struct Bridge {
+    /// The application's thread, parked in `poll` or in its own event loop.
+    application: Parker<Event>,
+    /// The loop's parker; many consumers share it.
+    feeder: Arc<LoopParker>,
+    /// Whether the loop should look after this consumer: credit came back, or a ring has drained.
+    attention: AtomicBool,
+}
+
+impl Bridge {
+    /// Makes the bridge to the loop that sleeps on `feeder`.
+    ///
+    /// # Errors
+    ///
+    /// What the operating system says when it cannot open one more descriptor.
+    pub fn new(feeder: Arc<LoopParker>) -> io::Result<Arc<Self>> {
+        let application = Parker::new(Event::new()?);
+        Ok(Arc::new(Self {
+            application,
+            feeder,
+            attention: AtomicBool::new(false),
+        }))
+    }
+
+    /// Returns the parker of the application's thread.
+    pub fn application(&self) -> &Parker<Event> {
+        &self.application
+    }
+
+    /// Asks the loop to look after this consumer. Any thread.
+    pub fn call_feeder(&self) {
+        self.attention.store(true, Ordering::Release);
+        self.feeder.notify();
+    }
+
+    /// Takes the request of [`Bridge::call_feeder`]. The loop's thread.
+    pub fn take_attention(&self) -> bool {
+        self.attention.load(Ordering::Relaxed) && self.attention.swap(false, Ordering::Acquire)
+    }
+}
+
+impl fmt::Debug for Bridge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Bridge")
+            .field("attention", &self.attention)
+            .finish_non_exhaustive()
+    }
+}
