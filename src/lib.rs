@@ -7,7 +7,7 @@
 //!
 //! Imports go from right to left only, never between two modules that a `|` parts:
 //!
-//! `sync, error ← buffer ← wire ← record | protocol ← log | ring ← fetch ← net ← client ← ffi | cli`
+//! `sync, error, topic, logger ← buffer ← wire ← record | protocol ← log | ring ← fetch ← net ← client ← ffi | cli`
 
 pub mod buffer;
 pub mod error;
@@ -16,8 +16,12 @@ pub mod fetch;
 pub mod protocol;
 pub mod record;
 pub mod ring;
+pub mod topic;
 pub mod wire;
 
+mod logger;
 mod sync;
 
 pub use error::{Error, ErrorKind, Result};
+pub use logger::Logger;
+pub use topic::TopicPartition;
