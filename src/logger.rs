@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use log::{Level, Log};
+use log::Level;
 
 type Sink = Box<dyn Fn(Level, &str, &str) + Send + Sync>;
 

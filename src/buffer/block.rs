@@ -31,10 +31,7 @@ use crate::sync::Arc;
 /// What a block's bytes are.
 enum Storage {
     /// Heap memory with the pool it returns to; taken out when the block is dropped.
-    Heap {
-        memory: Option<Memory>,
-        home: Option<Home>,
-    },
+    Heap { memory: Option<Memory>, home: Option<Home> },
     /// A file's pages.
     Mapped { _map: Mmap },
 }
@@ -60,10 +57,7 @@ unsafe impl Sync for Block {}
 
 impl Drop for Block {
     fn drop(&mut self) {
-        if let Storage::Heap {
-            memory,
-            home: Some(home),
-        } = &mut self.storage
+        if let Storage::Heap { memory, home: Some(home) } = &mut self.storage
             && let Some(memory) = memory.take()
         {
             home.give_back(memory);
@@ -82,19 +76,8 @@ impl BlockWriter {
     pub(super) fn new(memory: Memory, home: Option<Home>, charge: Option<Charge>) -> Self {
         let start = memory.start().as_ptr();
         let capacity = memory.capacity();
-        let storage = Storage::Heap {
-            memory: Some(memory),
-            home,
-        };
-        Self {
-            block: Arc::new(Block {
-                storage,
-                start,
-                capacity,
-                charge,
-            }),
-            filled: 0,
-        }
+        let storage = Storage::Heap { memory: Some(memory), home };
+        Self { block: Arc::new(Block { storage, start, capacity, charge }), filled: 0 }
     }
 
     /// Returns the unfilled rest, whose bytes are initialised but mean nothing.
@@ -115,10 +98,7 @@ impl BlockWriter {
     /// Panics if the spare part is shorter.
     #[inline]
     pub fn advance(&mut self, len: usize) {
-        assert!(
-            len <= self.block.capacity - self.filled,
-            "filled past the end of a block"
-        );
+        assert!(len <= self.block.capacity - self.filled, "filled past the end of a block");
         self.filled += len;
     }
 
@@ -147,10 +127,7 @@ impl BlockWriter {
     /// Panics if the range is not within the filled bytes.
     #[inline]
     pub fn slice(&self, range: Range<usize>) -> Slice {
-        assert!(
-            range.start <= range.end && range.end <= self.filled,
-            "slice of unfilled bytes"
-        );
+        assert!(range.start <= range.end && range.end <= self.filled, "slice of unfilled bytes");
         Slice::of(&self.block, range)
     }
 
@@ -208,12 +185,7 @@ impl Slice {
         let map = map_file(file, len)?;
         let start = map.as_ptr();
         let storage = Storage::Mapped { _map: map };
-        let block = Arc::new(Block {
-            storage,
-            start,
-            capacity: len,
-            charge: None,
-        });
+        let block = Arc::new(Block { storage, start, capacity: len, charge: None });
         Ok(Self::of(&block, 0..len))
     }
 
@@ -221,11 +193,7 @@ impl Slice {
     fn of(block: &Arc<Block>, range: Range<usize>) -> Self {
         // SAFETY: the caller has checked that the range is within the block.
         let start = unsafe { block.start.add(range.start) };
-        Self {
-            start,
-            len: range.end - range.start,
-            block: Arc::clone(block),
-        }
+        Self { start, len: range.end - range.start, block: Arc::clone(block) }
     }
 
     /// Shares a part of this slice.
@@ -235,17 +203,10 @@ impl Slice {
     /// Panics if the range is not within the slice.
     #[inline]
     pub fn slice(&self, range: Range<usize>) -> Self {
-        assert!(
-            range.start <= range.end && range.end <= self.len,
-            "range outside of a slice"
-        );
+        assert!(range.start <= range.end && range.end <= self.len, "range outside of a slice");
         // SAFETY: the range has just been checked.
         let start = unsafe { self.start.add(range.start) };
-        Self {
-            start,
-            len: range.end - range.start,
-            block: Arc::clone(&self.block),
-        }
+        Self { start, len: range.end - range.start, block: Arc::clone(&self.block) }
     }
 
     /// Returns the size of the block that this slice keeps, in bytes.
@@ -280,11 +241,7 @@ impl Slice {
 impl Clone for Slice {
     #[inline]
     fn clone(&self) -> Self {
-        Self {
-            start: self.start,
-            len: self.len,
-            block: Arc::clone(&self.block),
-        }
+        Self { start: self.start, len: self.len, block: Arc::clone(&self.block) }
     }
 }
 

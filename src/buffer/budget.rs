@@ -164,9 +164,7 @@ impl Charge {
     pub fn try_new(budget: &Arc<Budget>, bytes: usize) -> Option<Self> {
         let mut used = budget.used.load(Ordering::Relaxed);
         loop {
-            let after = used
-                .checked_add(bytes)
-                .filter(|after| *after <= budget.limit)?;
+            let after = used.checked_add(bytes).filter(|after| *after <= budget.limit)?;
             let exchange = budget.used.compare_exchange_weak(
                 used,
                 after,
@@ -189,11 +187,7 @@ impl Charge {
     }
 
     fn new(budget: &Arc<Budget>, bytes: usize) -> Self {
-        Self {
-            budget: Arc::clone(budget),
-            bytes,
-            held: AtomicBool::new(false),
-        }
+        Self { budget: Arc::clone(budget), bytes, held: AtomicBool::new(false) }
     }
 
     /// Counts the bytes as held by the application from now on; only the first call counts.

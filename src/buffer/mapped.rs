@@ -17,10 +17,7 @@ use memmap2::{Mmap, MmapOptions};
 /// What `mmap(2)` says; an empty range is refused, since its first page would not exist.
 pub(super) fn map_file(file: &File, len: usize) -> io::Result<Mmap> {
     if len == 0 {
-        return Err(io::Error::new(
-            io::ErrorKind::InvalidInput,
-            "nothing to map",
-        ));
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "nothing to map"));
     }
     // SAFETY: the file is only read through the map, and whoever chose to map it vouches that no
     // process truncates or rewrites it, as this function's documentation demands.

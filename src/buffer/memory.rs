@@ -30,9 +30,7 @@ impl Memory {
         let layout = Self::layout(capacity);
         // SAFETY: the layout's size is not zero, `layout` refuses that.
         let pointer = unsafe { alloc_zeroed(layout) };
-        let Some(start) = NonNull::new(pointer) else {
-            handle_alloc_error(layout)
-        };
+        let Some(start) = NonNull::new(pointer) else { handle_alloc_error(layout) };
         Self { start, capacity }
     }
 

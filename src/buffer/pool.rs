@@ -72,9 +72,7 @@ impl Pool {
         if bytes <= BLOCK_MAX_BYTES {
             bytes.next_power_of_two().max(BLOCK_MIN_BYTES)
         } else {
-            bytes
-                .div_ceil(LARGE_STEP_BYTES)
-                .saturating_mul(LARGE_STEP_BYTES)
+            bytes.div_ceil(LARGE_STEP_BYTES).saturating_mul(LARGE_STEP_BYTES)
         }
     }
 
@@ -120,10 +118,7 @@ impl Pool {
         let memory = match Self::shelf(size) {
             Some(shelf) => self.shelves[shelf].pop()?,
             None => {
-                let at = self
-                    .large
-                    .iter()
-                    .rposition(|memory| memory.capacity() == size)?;
+                let at = self.large.iter().rposition(|memory| memory.capacity() == size)?;
                 self.large.remove(at)
             }
         };
@@ -181,14 +176,8 @@ mod tests {
         let writer = pool.try_block(5_000_000, &budget).unwrap();
         assert_eq!(writer.capacity(), 5 << 20);
         drop(writer);
-        assert_eq!(
-            pool.try_block(3 << 20, &budget).unwrap().capacity(),
-            3 << 20
-        );
-        assert_eq!(
-            pool.try_block(5 << 20, &budget).unwrap().capacity(),
-            5 << 20
-        );
+        assert_eq!(pool.try_block(3 << 20, &budget).unwrap().capacity(), 3 << 20);
+        assert_eq!(pool.try_block(5 << 20, &budget).unwrap().capacity(), 5 << 20);
         assert_eq!(pool.kept(), 3 << 20);
     }
 

@@ -78,19 +78,13 @@ mod tests {
     #[test]
     fn delays_double_within_the_jitter_up_to_the_maximum() {
         let initial = Duration::from_millis(100);
-        let limits = BackoffLimits {
-            initial,
-            max: Duration::from_secs(1),
-        };
+        let limits = BackoffLimits { initial, max: Duration::from_secs(1) };
         for seed in 0..200 {
             let mut random = Random::new(seed);
             let mut backoff = Backoff::default();
             for nominal_ms in [100_u64, 200, 400, 800, 1000, 1000] {
                 let delay = backoff.next_delay(limits, &mut random);
-                assert!(
-                    delay >= Duration::from_millis(nominal_ms * 8 / 10),
-                    "seed {seed}"
-                );
+                assert!(delay >= Duration::from_millis(nominal_ms * 8 / 10), "seed {seed}");
                 assert!(delay <= Duration::from_millis((nominal_ms * 12 / 10).min(1000)));
             }
             backoff.reset();

@@ -5,4 +5,5 @@
 //! a seed replays a failure exactly. Everything belongs to the thread that runs the loop.
 
 pub mod backoff;
+pub mod input;
 pub mod timer;

@@ -16,10 +16,7 @@ pub struct Timers<K> {
 impl<K: Copy + Eq + Hash + Ord> Timers<K> {
     /// Makes an empty set.
     pub fn new() -> Self {
-        Self {
-            by_key: HashMap::new(),
-            by_time: BTreeSet::new(),
-        }
+        Self { by_key: HashMap::new(), by_time: BTreeSet::new() }
     }
 
     /// Sets, moves or removes the deadline of `key`.

@@ -37,11 +37,7 @@ impl Bridge {
     /// What the operating system says when it cannot open one more descriptor.
     pub fn new(feeder: Arc<LoopParker>) -> io::Result<Arc<Self>> {
         let application = Parker::new(Event::new()?);
-        Ok(Arc::new(Self {
-            application,
-            feeder,
-            attention: AtomicBool::new(false),
-        }))
+        Ok(Arc::new(Self { application, feeder, attention: AtomicBool::new(false) }))
     }
 
     /// Returns the parker of the application's thread.
@@ -63,8 +59,6 @@ impl Bridge {
 
 impl fmt::Debug for Bridge {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Bridge")
-            .field("attention", &self.attention)
-            .finish_non_exhaustive()
+        f.debug_struct("Bridge").field("attention", &self.attention).finish_non_exhaustive()
     }
 }

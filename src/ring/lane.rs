@@ -109,11 +109,7 @@ pub struct LaneProducer {
 impl LaneProducer {
     /// Makes the lane's only producer.
     pub fn new(lane: Arc<Lane>) -> Self {
-        Self {
-            lane,
-            ring: None,
-            queue: VecDeque::new(),
-        }
+        Self { lane, ring: None, queue: VecDeque::new() }
     }
 
     /// Hands a slot over, or queues it where the ring is full.
@@ -139,12 +135,7 @@ impl LaneProducer {
         // Pairs with the fence of `wants_refill`: if the other side saw no mark after its last
         // pop, this look sees the room it made.
         fence(Ordering::SeqCst);
-        if self
-            .ring
-            .as_ref()
-            .is_some_and(|ring| ring.len() <= REFILL_SLOTS)
-            && self.fill()
-        {
+        if self.ring.as_ref().is_some_and(|ring| ring.len() <= REFILL_SLOTS) && self.fill() {
             self.lane.ready.mark();
         }
     }
@@ -212,10 +203,7 @@ mod tests {
     use crate::ring::ready::ReadySet;
 
     fn gap(next_offset: i64) -> Slot {
-        Slot {
-            stamp: 0,
-            kind: SlotKind::Gap { next_offset },
-        }
+        Slot { stamp: 0, kind: SlotKind::Gap { next_offset } }
     }
 
     fn offset(slot: &Slot) -> i64 {
@@ -229,10 +217,7 @@ mod tests {
     fn what_does_not_fit_follows_in_order_and_is_asked_for_once() {
         let mut set = ReadySet::default();
         let lane = Lane::new(set.bit(0));
-        assert!(
-            lane.take_reading_half().is_none(),
-            "no ring before there is data"
-        );
+        assert!(lane.take_reading_half().is_none(), "no ring before there is data");
         let mut producer = LaneProducer::new(Arc::clone(&lane));
         for n in 0..20 {
             producer.push(gap(n));
@@ -247,9 +232,6 @@ mod tests {
                 producer.flush();
             }
         }
-        assert_eq!(
-            (asked, producer.is_spilled(), ring.pop().is_none()),
-            (1, false, true)
-        );
+        assert_eq!((asked, producer.is_spilled(), ring.pop().is_none()), (1, false, true));
     }
 }

@@ -31,10 +31,7 @@ pub struct Parker<S> {
 impl<S: Signal> Parker<S> {
     /// Makes a parker that nobody waits on.
     pub fn new(signal: S) -> Self {
-        Self {
-            armed: CachePadded::new(AtomicBool::new(false)),
-            signal,
-        }
+        Self { armed: CachePadded::new(AtomicBool::new(false)), signal }
     }
 
     /// Says that the caller is about to sleep: it must look at everything it waits for once more

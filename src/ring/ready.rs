@@ -40,8 +40,7 @@ impl ReadySet {
     /// Returns the bit of the partition with this index, making room for it.
     pub fn bit(&mut self, index: usize) -> ReadyBit {
         while self.words.len() <= index / WORD_BITS {
-            self.words
-                .push(Arc::new(CachePadded::new(AtomicU64::new(0))));
+            self.words.push(Arc::new(CachePadded::new(AtomicU64::new(0))));
         }
         ReadyBit {
             word: Arc::clone(&self.words[index / WORD_BITS]),
@@ -67,9 +66,7 @@ impl ReadySet {
     /// Tells whether any bit is set.
     #[inline]
     pub fn is_empty(&self) -> bool {
-        self.words
-            .iter()
-            .all(|word| word.load(Ordering::Relaxed) == 0)
+        self.words.iter().all(|word| word.load(Ordering::Relaxed) == 0)
     }
 }
 

@@ -66,31 +66,15 @@ pub fn ring<T: Send>(capacity: usize) -> (Producer<T>, Consumer<T>) {
 
 /// A ring whose positions begin at `first`, so that tests and models see them wrap.
 pub(super) fn ring_from<T: Send>(capacity: usize, first: usize) -> (Producer<T>, Consumer<T>) {
-    assert!(
-        capacity.is_power_of_two(),
-        "a ring's capacity is a power of two"
-    );
+    assert!(capacity.is_power_of_two(), "a ring's capacity is a power of two");
     let shared = Arc::new(Shared {
-        cells: (0..capacity)
-            .map(|_| UnsafeCell::new(MaybeUninit::uninit()))
-            .collect(),
+        cells: (0..capacity).map(|_| UnsafeCell::new(MaybeUninit::uninit())).collect(),
         mask: capacity - 1,
         head: CachePadded::new(AtomicUsize::new(first)),
         tail: CachePadded::new(AtomicUsize::new(first)),
     });
-    let producer = Producer {
-        shared: Arc::clone(&shared),
-        tail: first,
-        head_seen: first,
-    };
-    (
-        producer,
-        Consumer {
-            shared,
-            head: first,
-            tail_seen: first,
-        },
-    )
+    let producer = Producer { shared: Arc::clone(&shared), tail: first, head_seen: first };
+    (producer, Consumer { shared, head: first, tail_seen: first })
 }
 
 /// The half that pushes.
@@ -131,8 +115,7 @@ impl<T: Send> Producer<T> {
 
     /// Returns the number of slots that have not been popped; it may fall any time.
     pub fn len(&self) -> usize {
-        self.tail
-            .wrapping_sub(self.shared.head.load(Ordering::Acquire))
+        self.tail.wrapping_sub(self.shared.head.load(Ordering::Acquire))
     }
 
     /// Tells whether every slot has been popped.
@@ -180,10 +163,7 @@ impl<T: Send> Consumer<T> {
 
     /// Returns the number of slots to pop; it may grow any time.
     pub fn slots(&self) -> usize {
-        self.shared
-            .tail
-            .load(Ordering::Acquire)
-            .wrapping_sub(self.head)
+        self.shared.tail.load(Ordering::Acquire).wrapping_sub(self.head)
     }
 
     /// Returns how many slots the ring can hold.
@@ -194,17 +174,13 @@ impl<T: Send> Consumer<T> {
 
 impl<T> fmt::Debug for Producer<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Producer")
-            .field("tail", &self.tail)
-            .finish_non_exhaustive()
+        f.debug_struct("Producer").field("tail", &self.tail).finish_non_exhaustive()
     }
 }
 
 impl<T> fmt::Debug for Consumer<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Consumer")
-            .field("head", &self.head)
-            .finish_non_exhaustive()
+        f.debug_struct("Consumer").field("head", &self.head).finish_non_exhaustive()
     }
 }
 

@@ -47,11 +47,7 @@ impl Event {
         }
         // SAFETY: the descriptor has just been opened and belongs to nobody else.
         let reader = unsafe { OwnedFd::from_raw_fd(fd) };
-        Ok(Self {
-            reader,
-            writer: None,
-            signalled: AtomicBool::new(false),
-        })
+        Ok(Self { reader, writer: None, signalled: AtomicBool::new(false) })
     }
 
     /// Opens the descriptor, non-blocking and closed on exec.
@@ -69,11 +65,7 @@ impl Event {
                 return Err(io::Error::last_os_error());
             }
         }
-        Ok(Self {
-            reader,
-            writer: Some(writer),
-            signalled: AtomicBool::new(false),
-        })
+        Ok(Self { reader, writer: Some(writer), signalled: AtomicBool::new(false) })
     }
 
     /// Returns the descriptor to wait on.
@@ -103,11 +95,7 @@ impl Event {
     ///
     /// What `poll(2)` says, except for an interruption, which is a result.
     pub fn wait(&self, timeout: Option<Duration>) -> io::Result<Waited> {
-        let mut poll_fd = libc::pollfd {
-            fd: self.fd(),
-            events: libc::POLLIN,
-            revents: 0,
-        };
+        let mut poll_fd = libc::pollfd { fd: self.fd(), events: libc::POLLIN, revents: 0 };
         let timeout_ms = match timeout {
             None => -1,
             // Rounded up: a wait that returns early would be a busy loop for its last part.
