@@ -10,6 +10,7 @@
 //! `sync, error ← buffer ← wire ← record | protocol ← log | ring ← fetch ← net ← client ← ffi | cli`
 
 pub mod buffer;
+pub mod client;
 pub mod error;
 pub mod protocol;
 pub mod record;
