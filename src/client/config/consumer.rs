@@ -81,6 +81,8 @@ pub enum OffsetReset {
 pub enum IsolationLevel {
     /// When those of open and aborted transactions are delivered too.
     ReadUncommitted,
+    /// When those of committed transactions and of none are.
+    ReadCommitted,
 }
 
 /// How segment files are read.

@@ -37,7 +37,10 @@ impl ConsumerConfig {
             memory_max_bytes: values.number("kfetch.memory.max.bytes")?,
             batch_inflated_max_bytes: values.number("kfetch.batch.inflated.max.bytes")?,
             offset_reset: values.offset_reset()?,
-            isolation_level: IsolationLevel::ReadUncommitted,
+            isolation_level: match values.text("isolation.level") {
+                "read_committed" => IsolationLevel::ReadCommitted,
+                _ => IsolationLevel::ReadUncommitted,
+            },
             check_crcs: values.boolean("check.crcs"),
             partition_eof: values.boolean("enable.partition.eof"),
             log_read_mode: match values.text("log.read.mode") {

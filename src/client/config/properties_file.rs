@@ -119,6 +119,9 @@ impl<'a> NaturalLines<'a> {
     }
 
     /// Joins continued lines; gives the number of the first one with the text.
+    ///
+    /// Backslashes that join nothing to nothing at the end of the text are no line. Java makes a
+    /// nameless entry of them before `\n` and none before `\r\n`.
     fn next_logical(&mut self) -> Option<(usize, Cow<'a, str>)> {
         let mut logical = Cow::Borrowed("");
         let mut first_line = 0;
@@ -133,7 +136,7 @@ impl<'a> NaturalLines<'a> {
             let backslashes = natural.bytes().rev().take_while(|&b| b == b'\\').count();
             let continues = backslashes % 2 == 1;
             logical += &natural[..natural.len() - usize::from(continues)];
-            if !continues || self.rest.is_empty() {
+            if !continues || (self.rest.is_empty() && !logical.is_empty()) {
                 return Some((first_line, logical));
             }
         }

@@ -64,8 +64,6 @@ const BY_JAVA: &[Vector] = &[
     ("a=b\\\n", Some(&[("a", "b")])),
     ("a=b\\\\", Some(&[("a", "b\\")])),
     ("a\\", Some(&[("a", "")])),
-    ("\\", Some(&[("", "")])),
-    ("\\\n", Some(&[("", "")])),
     ("\\\n\n", Some(&[])),
     ("\\\na=b", Some(&[("a", "b")])),
     ("\\\n#a=b", Some(&[])),
@@ -158,7 +156,6 @@ const BY_JAVA: &[Vector] = &[
     ("\\\n   ", Some(&[])),
     ("\\\n  \n a=b", Some(&[("a", "b")])),
     ("a=b\\\n  ", Some(&[("a", "b")])),
-    ("\\\n\\\n", Some(&[("", "")])),
     ("#x\r\n!y\r\na=b\r\n", Some(&[("a", "b")])),
     ("a=b\\\n\\", Some(&[("a", "b")])),
     ("x\\\n\\\\\ny=z", Some(&[("x\\", ""), ("y", "z")])),
@@ -198,6 +195,13 @@ fn refuses_half_a_surrogate_pair_that_java_keeps() {
     ] {
         let error = parse(text).unwrap_err();
         assert_eq!((error.line, error.fault), (1, Fault::Surrogate), "{text:?}");
+    }
+}
+
+#[test]
+fn a_backslash_that_joins_nothing_is_no_entry() {
+    for text in ["\\", "\\\n", "\\\r", "\\\r\n", "\\\n\\\n", "# a\n \\\n"] {
+        assert_eq!(pairs(text), Some(Vec::new()), "{text:?}");
     }
 }
 
@@ -261,7 +265,12 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_give_entries_or_a_line_of_the_text(bytes in any::<Vec<u8>>()) {
+    fn any_bytes_give_entries_or_a_line_of_the_text(
+        bytes in prop_oneof![
+            any::<Vec<u8>>(),
+            "[ab0u=: \t\u{c}#!\\\\\r\n]{0,60}".prop_map(String::into_bytes),
+        ],
+    ) {
         let lines = bytes.iter().filter(|b| matches!(b, b'\r' | b'\n')).count() + 1;
         match decode(&bytes).and_then(parse) {
             Ok(entries) => prop_assert!(entries.iter().all(|e| (1..=lines).contains(&e.line))),
