@@ -10,6 +10,7 @@
 //! `sync, error, topic, logger ← buffer ← wire ← record | protocol ← log | ring ← fetch ← net ← client ← ffi | cli`
 
 pub mod buffer;
+pub mod client;
 pub mod error;
 #[cfg(not(loom))]
 pub mod fetch;
