@@ -74,20 +74,17 @@ pub struct Reader<'a> {
 impl<'a> Reader<'a> {
     /// Makes a cursor over a whole message of a version that is not flexible.
     pub fn new(message: &'a [u8]) -> Self {
-        Self::prefix(message, 0)
+        Self::prefix(message, message.len())
     }
 
-    /// Makes a cursor over the part of a message that has arrived, behind which `beyond` bytes are
-    /// still to come.
+    /// Makes a cursor over a message of `message_length` bytes of which `received` is as much as
+    /// has arrived, or more: what lies behind the message is left alone.
     ///
     /// It checks lengths and counts against the whole message. Where a field is cut by what has
     /// arrived, but not by the message's end, reading it gives [`WireError::Incomplete`].
-    pub fn prefix(received: &'a [u8], beyond: usize) -> Self {
-        Self {
-            rest: received,
-            beyond,
-            flexible: false,
-        }
+    pub fn prefix(received: &'a [u8], message_length: usize) -> Self {
+        let rest = received.get(..message_length).unwrap_or(received);
+        Self { rest, beyond: message_length.saturating_sub(rest.len()), flexible: false }
     }
 
     /// Says whether the message is of a flexible version (KIP-482).
@@ -112,10 +109,7 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// [`WireError::Truncated`] or [`WireError::Incomplete`], like every other read.
     pub fn take(&mut self, count: usize) -> Result<&'a [u8], WireError> {
-        let (taken, rest) = self
-            .rest
-            .split_at_checked(count)
-            .ok_or_else(|| self.short(count))?;
+        let (taken, rest) = self.rest.split_at_checked(count).ok_or_else(|| self.short(count))?;
         self.rest = rest;
         Ok(taken)
     }
@@ -242,9 +236,7 @@ impl<'a> Reader<'a> {
             return Ok(None);
         };
         let bytes = self.take(length)?;
-        std::str::from_utf8(bytes)
-            .map(Some)
-            .map_err(|_| WireError::InvalidUtf8)
+        std::str::from_utf8(bytes).map(Some).map_err(|_| WireError::InvalidUtf8)
     }
 
     /// Reads bytes.
@@ -262,17 +254,12 @@ impl<'a> Reader<'a> {
 
     /// Reads the length of bytes, or of records, that may be null; no check against what is left.
     pub fn nullable_length(&mut self) -> Result<Option<usize>, WireError> {
-        if self.flexible {
-            self.compact_length()
-        } else {
-            int32_length(self.int32()?)
-        }
+        if self.flexible { self.compact_length() } else { int32_length(self.int32()?) }
     }
 
     /// Reads the count of an array whose elements take at least `element_min_bytes` each.
     pub fn array_count(&mut self, element_min_bytes: usize) -> Result<usize, WireError> {
-        self.nullable_array_count(element_min_bytes)?
-            .ok_or(WireError::UnexpectedNull)
+        self.nullable_array_count(element_min_bytes)?.ok_or(WireError::UnexpectedNull)
     }
 
     /// Reads the count of an array that may be null.
@@ -296,8 +283,7 @@ impl<'a> Reader<'a> {
         element_min_bytes: usize,
         element: impl FnMut(&mut Self) -> Result<T, WireError>,
     ) -> Result<Vec<T>, WireError> {
-        self.nullable_array(element_min_bytes, element)?
-            .ok_or(WireError::UnexpectedNull)
+        self.nullable_array(element_min_bytes, element)?.ok_or(WireError::UnexpectedNull)
     }
 
     /// Reads an array that may be null, each element by `element`.
@@ -374,14 +360,8 @@ impl<'a> Reader<'a> {
 
     fn check_count(&self, count: usize, element_min_bytes: usize) -> Result<(), WireError> {
         let bytes_left = self.bytes_left();
-        let fits = count
-            .checked_mul(element_min_bytes)
-            .is_some_and(|bytes| bytes <= bytes_left);
-        if fits {
-            Ok(())
-        } else {
-            Err(WireError::CountTooLarge { count, bytes_left })
-        }
+        let fits = count.checked_mul(element_min_bytes).is_some_and(|bytes| bytes <= bytes_left);
+        if fits { Ok(()) } else { Err(WireError::CountTooLarge { count, bytes_left }) }
     }
 }
 

@@ -23,14 +23,8 @@ impl Uuid {
 impl fmt::Display for Uuid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for chunk in self.0.chunks(3) {
-            let bytes = chunk
-                .iter()
-                .fold(0u32, |bits, byte| (bits << 8) | u32::from(*byte));
-            let (bits, digits) = if chunk.len() == 3 {
-                (bytes, 4)
-            } else {
-                (bytes << 16, 2)
-            };
+            let bytes = chunk.iter().fold(0u32, |bits, byte| (bits << 8) | u32::from(*byte));
+            let (bits, digits) = if chunk.len() == 3 { (bytes, 4) } else { (bytes << 16, 2) };
             for shift in [18, 12, 6, 0].into_iter().take(digits) {
                 f.write_char(digit((bits >> shift) & 0x3F))?;
             }
@@ -48,9 +42,7 @@ impl fmt::Debug for Uuid {
 /// Returns the digit of 6 bits in the alphabet of RFC 4648 §5.
 fn digit(sextet: u32) -> char {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    let byte = usize::try_from(sextet)
-        .ok()
-        .and_then(|index| DIGITS.get(index));
+    let byte = usize::try_from(sextet).ok().and_then(|index| DIGITS.get(index));
     char::from(*byte.unwrap_or(&b'?'))
 }
 

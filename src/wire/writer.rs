@@ -42,10 +42,7 @@ pub struct Writer<'b> {
 impl<'b> Writer<'b> {
     /// Makes a writer of a message of a version that is not flexible.
     pub fn new(out: &'b mut Vec<u8>) -> Self {
-        Self {
-            out,
-            flexible: false,
-        }
+        Self { out, flexible: false }
     }
 
     /// Says whether the message is of a flexible version (KIP-482).
@@ -60,11 +57,7 @@ impl<'b> Writer<'b> {
     /// # Errors
     /// [`EncodeError::NotInVersion`] unless the field `is_default`.
     pub fn leave_out(&self, field: &'static str, is_default: bool) -> Result<(), EncodeError> {
-        if is_default {
-            Ok(())
-        } else {
-            Err(EncodeError::NotInVersion { field })
-        }
+        if is_default { Ok(()) } else { Err(EncodeError::NotInVersion { field }) }
     }
 
     /// Writes 1 for true, 0 for false.
@@ -177,10 +170,7 @@ impl<'b> Writer<'b> {
         mut element: impl FnMut(&mut Self, &T) -> Result<(), EncodeError>,
     ) -> Result<(), EncodeError> {
         self.nullable_length(elements.map(<[T]>::len))?;
-        elements
-            .unwrap_or_default()
-            .iter()
-            .try_for_each(|value| element(self, value))
+        elements.unwrap_or_default().iter().try_for_each(|value| element(self, value))
     }
 
     /// Writes an array of int32.
@@ -217,10 +207,7 @@ impl<'b> Writer<'b> {
     pub fn tagged_fields(&mut self) -> TaggedFields<'_, 'b> {
         let count_at = self.out.len();
         self.empty_tagged_fields();
-        TaggedFields {
-            writer: self,
-            count_at,
-        }
+        TaggedFields { writer: self, count_at }
     }
 
     /// Ends a structure that has no tagged field to write.
