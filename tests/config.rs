@@ -58,16 +58,9 @@ fn every_property_gets_its_answer() {
         config.set(name, value).unwrap();
         match config.consumer() {
             Ok(consumer) => {
-                let got = if consumer.warnings().is_empty() {
-                    Taken
-                } else {
-                    Warned
-                };
+                let got = if consumer.warnings().is_empty() { Taken } else { Warned };
                 assert_eq!(got, answer, "{name}={value}: {:?}", consumer.warnings());
-                assert!(
-                    consumer.warnings().iter().all(|text| text.contains(name)),
-                    "{name}"
-                );
+                assert!(consumer.warnings().iter().all(|text| text.contains(name)), "{name}");
             }
             Err(error) => {
                 assert_eq!(answer, NotBuilt, "{name}={value}: {error}");
@@ -82,10 +75,7 @@ fn no_name_of_another_client_is_unknown() {
     for name in names::JAVA.iter().chain(names::LIBRDKAFKA) {
         if let Err(error) = Config::new().set(name, "\u{1}no value\u{1}") {
             let text = error.to_string();
-            assert!(
-                text.starts_with(&format!("{name}: \"no value\" ")),
-                "{text}"
-            );
+            assert!(text.starts_with(&format!("{name}: \"no value\" ")), "{text}");
         }
     }
 }
@@ -100,11 +90,7 @@ fn every_built_property_changes_what_the_engine_reads() {
         checked.insert(name);
     }
     for property in properties().filter(|property| property.support() == Support::Built) {
-        assert!(
-            checked.contains(property.name()),
-            "{} is not in the list",
-            property.name()
-        );
+        assert!(checked.contains(property.name()), "{} is not in the list", property.name());
     }
 }
 
@@ -121,35 +107,20 @@ fn defaults_are_javas() {
     assert!(config.check_crcs && !config.partition_eof);
     assert_eq!(config.log_read_mode, LogReadMode::Auto);
     assert_eq!((config.fetch.min_bytes, config.fetch.max_wait_ms), (1, 500));
-    assert_eq!(
-        (config.fetch.max_bytes, config.fetch.partition_max_bytes),
-        (50 << 20, 1 << 20)
-    );
+    assert_eq!((config.fetch.max_bytes, config.fetch.partition_max_bytes), (50 << 20, 1 << 20));
     assert_eq!(config.metadata.max_age, Duration::from_secs(300));
-    assert_eq!(
-        config.metadata.rebootstrap_trigger,
-        Duration::from_secs(300)
-    );
+    assert_eq!(config.metadata.rebootstrap_trigger, Duration::from_secs(300));
     assert!(config.metadata.auto_create_topics && config.metadata.exclude_internal_topics);
     let connection = config.connection;
     assert_eq!(connection.request_timeout, Duration::from_secs(30));
     assert_eq!(connection.retry_backoff.initial, Duration::from_millis(100));
     assert_eq!(connection.retry_backoff.max, Duration::from_secs(1));
-    assert_eq!(
-        connection.reconnect_backoff.initial,
-        Duration::from_millis(50)
-    );
+    assert_eq!(connection.reconnect_backoff.initial, Duration::from_millis(50));
     assert_eq!(connection.reconnect_backoff.max, Duration::from_secs(1));
     assert_eq!(connection.setup_timeout.initial, Duration::from_secs(10));
     assert_eq!(connection.setup_timeout.max, Duration::from_secs(30));
     assert_eq!(connection.max_idle, Some(Duration::from_secs(540)));
-    assert_eq!(
-        (
-            connection.receive_buffer_bytes,
-            connection.send_buffer_bytes
-        ),
-        (None, None)
-    );
+    assert_eq!((connection.receive_buffer_bytes, connection.send_buffer_bytes), (None, None));
     assert_eq!(connection.response_max_bytes, 100_000_000);
     assert!(connection.keepalive && connection.nodelay);
     assert_eq!(config.warnings(), [""; 0]);
@@ -222,10 +193,7 @@ fn a_bad_value_is_named_with_what_is_allowed() {
         let text = config_error(config.set(name, value));
         assert_holds(&text, &[&format!("{name}: ")]);
         assert_holds(&text, parts);
-        assert_eq!(
-            config.iter().collect::<Vec<_>>(),
-            [("bootstrap.servers", "a:9092")]
-        );
+        assert_eq!(config.iter().collect::<Vec<_>>(), [("bootstrap.servers", "a:9092")]);
     }
 }
 
@@ -243,20 +211,10 @@ fn an_unknown_name_is_named_with_the_nearest() {
         ("metadata.brokers.list", "metadata.broker.list"),
     ] {
         let text = config_error(Config::new().set(name, "secret"));
-        assert_holds(
-            &text,
-            &[name, &format!("the nearest known one is {nearest}")],
-        );
+        assert_holds(&text, &[name, &format!("the nearest known one is {nearest}")]);
         assert!(!text.contains("\"secret\""));
     }
-    for name in [
-        "",
-        " client.id",
-        "client.id\0",
-        "\n",
-        "\u{1f600}",
-        &"x".repeat(5 << 20),
-    ] {
+    for name in ["", " client.id", "client.id\0", "\n", "\u{1f600}", &"x".repeat(5 << 20)] {
         let text = config_error(Config::new().set(name, "1"));
         assert!(text.len() < 400 && !text.contains(['\0', '\n']), "{text:?}");
     }
@@ -276,50 +234,26 @@ fn what_is_not_built_is_refused_together_with_security_first() {
 #[test]
 fn a_later_setting_of_one_name_wins() {
     let mut config = config(&[("security.protocol", "SSL"), ("fetch.min.bytes", "1")]);
-    config
-        .set("security.protocol", "PLAINTEXT")
-        .unwrap()
-        .set("fetch.min.bytes", "7")
-        .unwrap();
+    config.set("security.protocol", "PLAINTEXT").unwrap().set("fetch.min.bytes", "7").unwrap();
     assert_eq!(config.consumer().unwrap().fetch.min_bytes, 7);
-    config
-        .parse("fetch.min.bytes=8\nfetch.min.bytes=9\n")
-        .unwrap();
+    config.parse("fetch.min.bytes=8\nfetch.min.bytes=9\n").unwrap();
     assert_eq!(config.get("fetch.min.bytes"), Some("9"));
     let names: Vec<&str> = config.iter().map(|(name, _)| name).collect();
-    assert_eq!(
-        names,
-        ["bootstrap.servers", "security.protocol", "fetch.min.bytes"]
-    );
+    assert_eq!(names, ["bootstrap.servers", "security.protocol", "fetch.min.bytes"]);
 }
 
 #[test]
 fn two_names_of_one_property_must_agree() {
     for (kafka, librdkafka) in [
         (("fetch.max.wait.ms", "100"), ("fetch.wait.max.ms", "200")),
-        (
-            ("max.partition.fetch.bytes", "1"),
-            ("fetch.message.max.bytes", "2"),
-        ),
-        (
-            ("request.timeout.ms", "30000"),
-            ("socket.timeout.ms", "60000"),
-        ),
-        (
-            ("bootstrap.servers", "a:1"),
-            ("metadata.broker.list", "b:1"),
-        ),
-        (
-            ("sasl.mechanism", "PLAIN"),
-            ("sasl.mechanisms", "SCRAM-SHA-256"),
-        ),
+        (("max.partition.fetch.bytes", "1"), ("fetch.message.max.bytes", "2")),
+        (("request.timeout.ms", "30000"), ("socket.timeout.ms", "60000")),
+        (("bootstrap.servers", "a:1"), ("metadata.broker.list", "b:1")),
+        (("sasl.mechanism", "PLAIN"), ("sasl.mechanisms", "SCRAM-SHA-256")),
     ] {
         for (first, second) in [(kafka, librdkafka), (librdkafka, kafka)] {
             let text = config_error(config(&[first, second]).consumer());
-            assert_holds(
-                &text,
-                &[first.0, first.1, second.0, second.1, "different values"],
-            );
+            assert_holds(&text, &[first.0, first.1, second.0, second.1, "different values"]);
         }
         let same = config(&[kafka, (librdkafka.0, kafka.1)]);
         assert!(same.consumer().is_ok(), "{}", librdkafka.0);
@@ -331,10 +265,7 @@ fn two_names_of_one_property_must_agree() {
     let text = config_error(
         config(&[(secret, "hush"), ("sasl.oauthbearer.client.secret", "psst")]).consumer(),
     );
-    assert!(
-        text.contains(secret) && !text.contains("hush") && !text.contains("psst"),
-        "{text}"
-    );
+    assert!(text.contains(secret) && !text.contains("hush") && !text.contains("psst"), "{text}");
 }
 
 #[test]
@@ -366,129 +297,61 @@ fn records_come_from_brokers_or_from_directories() {
 #[test]
 fn values_are_held_against_each_other_as_in_java() {
     let backoff = consumer(&[("retry.backoff.ms", "3000")]);
-    assert_eq!(
-        backoff.connection.retry_backoff.initial,
-        Duration::from_secs(1)
-    );
-    assert_holds(
-        &backoff.warnings()[0],
-        &["retry.backoff.ms=3000", "retry.backoff.max.ms=1000"],
-    );
+    assert_eq!(backoff.connection.retry_backoff.initial, Duration::from_secs(1));
+    assert_holds(&backoff.warnings()[0], &["retry.backoff.ms=3000", "retry.backoff.max.ms=1000"]);
 
     let setup = consumer(&[("socket.connection.setup.timeout.max.ms", "5")]);
-    assert_eq!(
-        setup.connection.setup_timeout.initial,
-        Duration::from_millis(5)
-    );
-    assert_holds(
-        &setup.warnings()[0],
-        &["socket.connection.setup.timeout.ms=10000", "max.ms=5"],
-    );
+    assert_eq!(setup.connection.setup_timeout.initial, Duration::from_millis(5));
+    assert_holds(&setup.warnings()[0], &["socket.connection.setup.timeout.ms=10000", "max.ms=5"]);
 
-    let constant = consumer(&[("reconnect.backoff.ms", "70")])
-        .connection
-        .reconnect_backoff;
-    assert_eq!(
-        (constant.initial, constant.max),
-        (constant.max, Duration::from_millis(70))
-    );
-    let growing = [
-        ("reconnect.backoff.ms", "70"),
-        ("reconnect.backoff.max.ms", "1000"),
-    ];
-    assert_eq!(
-        consumer(&growing).connection.reconnect_backoff.max,
-        Duration::from_secs(1)
-    );
+    let constant = consumer(&[("reconnect.backoff.ms", "70")]).connection.reconnect_backoff;
+    assert_eq!((constant.initial, constant.max), (constant.max, Duration::from_millis(70)));
+    let growing = [("reconnect.backoff.ms", "70"), ("reconnect.backoff.max.ms", "1000")];
+    assert_eq!(consumer(&growing).connection.reconnect_backoff.max, Duration::from_secs(1));
     assert_eq!(consumer(&growing).warnings().len(), 0);
 
     let waits = consumer(&[("fetch.max.wait.ms", "30000")]);
-    assert_holds(
-        &waits.warnings()[0],
-        &["fetch.max.wait.ms=30000", "request.timeout.ms=30000"],
-    );
+    assert_holds(&waits.warnings()[0], &["fetch.max.wait.ms=30000", "request.timeout.ms=30000"]);
     let starves = consumer(&[("fetch.min.bytes", "3"), ("fetch.max.bytes", "2")]);
-    assert_holds(
-        &starves.warnings()[0],
-        &["fetch.min.bytes=3", "fetch.max.bytes=2"],
-    );
+    assert_holds(&starves.warnings()[0], &["fetch.min.bytes=3", "fetch.max.bytes=2"]);
 
-    let refresh = |ms| {
-        consumer(&[("topic.metadata.refresh.interval.ms", ms)])
-            .metadata
-            .max_age
-    };
+    let refresh = |ms| consumer(&[("topic.metadata.refresh.interval.ms", ms)]).metadata.max_age;
     assert_eq!(refresh("1000"), Duration::from_secs(1));
-    assert_eq!(
-        [refresh("-1"), refresh("0"), refresh("999999")],
-        [Duration::from_secs(300); 3]
-    );
+    assert_eq!([refresh("-1"), refresh("0"), refresh("999999")], [Duration::from_secs(300); 3]);
 }
 
 #[test]
 fn an_answer_may_always_be_as_large_as_was_asked_for() {
     let sizes = |settings| {
         let consumer = consumer(settings);
-        (
-            consumer.fetch.max_bytes,
-            consumer.connection.response_max_bytes,
-        )
+        (consumer.fetch.max_bytes, consumer.connection.response_max_bytes)
     };
     assert_eq!(sizes(&[("receive.message.max.bytes", "1000")]), (488, 1000));
-    assert_eq!(
-        sizes(&[("fetch.max.bytes", "200000000")]),
-        (200_000_000, 200_000_512)
-    );
+    assert_eq!(sizes(&[("fetch.max.bytes", "200000000")]), (200_000_000, 200_000_512));
     let largest = usize::try_from(i32::MAX).unwrap();
-    assert_eq!(
-        sizes(&[("fetch.max.bytes", "2147483647")]),
-        (i32::MAX - 512, largest)
-    );
-    let both = |fetch| {
-        config(&[
-            ("receive.message.max.bytes", "1512"),
-            ("fetch.max.bytes", fetch),
-        ])
-    };
+    assert_eq!(sizes(&[("fetch.max.bytes", "2147483647")]), (i32::MAX - 512, largest));
+    let both = |fetch| config(&[("receive.message.max.bytes", "1512"), ("fetch.max.bytes", fetch)]);
     assert!(both("1000").consumer().is_ok());
     let text = config_error(both("1001").consumer());
-    assert_holds(
-        &text,
-        &[
-            "receive.message.max.bytes=1512",
-            "fetch.max.bytes=1001",
-            "512",
-        ],
-    );
+    assert_holds(&text, &["receive.message.max.bytes=1512", "fetch.max.bytes=1001", "512"]);
 }
 
 #[test]
 fn a_duration_of_reset_is_typed() {
     for (value, expected) in [
         ("by_duration:PT0S", OffsetReset::ByDuration(Duration::ZERO)),
-        (
-            "by_duration:P1DT0.5S",
-            OffsetReset::ByDuration(Duration::from_millis(86_400_500)),
-        ),
+        ("by_duration:P1DT0.5S", OffsetReset::ByDuration(Duration::from_millis(86_400_500))),
         ("smallest", OffsetReset::Earliest),
         ("error", OffsetReset::None),
     ] {
-        assert_eq!(
-            consumer(&[("auto.offset.reset", value)]).offset_reset,
-            expected
-        );
+        assert_eq!(consumer(&[("auto.offset.reset", value)]).offset_reset, expected);
     }
 }
 
 #[test]
 fn times_and_sizes_that_ask_for_nothing_are_none() {
     for value in ["0", "-1", "-9223372036854775808"] {
-        assert_eq!(
-            consumer(&[("connections.max.idle.ms", value)])
-                .connection
-                .max_idle,
-            None
-        );
+        assert_eq!(consumer(&[("connections.max.idle.ms", value)]).connection.max_idle, None);
     }
     let connection = consumer(&[("socket.receive.buffer.bytes", "0")]).connection;
     assert_eq!(connection.receive_buffer_bytes, None);
@@ -533,30 +396,21 @@ fn what_has_no_effect_is_one_warning_in_the_log() {
     let consumer = consumer(&java);
     let lines = LOGGED.take();
     assert_eq!(lines, [format!("WARN {}", consumer.warnings()[0])]);
-    let named = [
-        "key.deserializer (Keys are delivered as bytes)",
-        "metric.reporters",
-        "sasl.password",
-    ];
+    let named =
+        ["key.deserializer (Keys are delivered as bytes)", "metric.reporters", "sasl.password"];
     assert_holds(&lines[0], &named);
     assert!(!lines[0].contains("session.timeout.ms") && !lines[0].contains("hunter2"));
 }
 
 #[test]
 fn the_table_can_be_listed() {
-    let property = properties()
-        .find(|p| p.name() == "fetch.max.wait.ms")
-        .unwrap();
+    let property = properties().find(|p| p.name() == "fetch.max.wait.ms").unwrap();
     assert_eq!(property.aliases(), ["fetch.wait.max.ms"]);
     assert_eq!(property.default(), "500");
     assert_eq!(property.allowed(), "an integer from 0 to 2147483647");
     assert_eq!(property.support(), Support::Built);
     for property in properties() {
         let doc = property.doc();
-        assert!(
-            doc.ends_with('.') && doc.len() > 10,
-            "{}: {doc}",
-            property.name()
-        );
+        assert!(doc.ends_with('.') && doc.len() > 10, "{}: {doc}", property.name());
     }
 }

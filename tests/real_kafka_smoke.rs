@@ -31,12 +31,7 @@ fn records(count: i64) -> Vec<Record> {
         match number % 7 {
             0 => record.key = None,
             1 => record.value = None,
-            2 => {
-                record = record
-                    .header("a", Some(b"1"))
-                    .header("a", None)
-                    .header("", Some(&[]))
-            }
+            2 => record = record.header("a", Some(b"1")).header("a", None).header("", Some(&[])),
             3 => record = record.header("é\t\\", Some(&[0xff, 0, 0x80])),
             _ => {}
         }
@@ -76,25 +71,15 @@ fn every_codec_is_dumped_as_valid_and_read_back() {
         let dump = cluster.dump_segments(1, &topic, 0, &["--print-data-log"]);
         assert_eq!((dump.status, dump.stderr.as_str()), (0, ""), "{codec}");
         let wanted = format!("compresscodec: {codec} ");
-        let batches: Vec<&str> = dump
-            .stdout
-            .lines()
-            .filter(|line| line.starts_with("baseOffset:"))
-            .collect();
+        let batches: Vec<&str> =
+            dump.stdout.lines().filter(|line| line.starts_with("baseOffset:")).collect();
         assert!(!batches.is_empty(), "{codec}: {dump:?}");
         for batch in &batches {
-            assert!(
-                batch.ends_with("isvalid: true") && batch.contains(&wanted),
-                "{batch}"
-            );
+            assert!(batch.ends_with("isvalid: true") && batch.contains(&wanted), "{batch}");
         }
         assert_eq!(dump.stdout.matches("| offset: ").count(), 1000, "{codec}");
 
-        assert_eq!(
-            cluster.consume(&topic, 0, 0, "read_uncommitted"),
-            found(&records),
-            "{codec}"
-        );
+        assert_eq!(cluster.consume(&topic, 0, 0, "read_uncommitted"), found(&records), "{codec}");
         let segment = fs::read(&cluster.broker(1).segments(&topic, 0)[0]).unwrap();
         let parsed = oracle::parse_batches(&segment).unwrap();
         assert_eq!(parsed.len(), batches.len(), "{codec}");
@@ -130,15 +115,8 @@ fn transactions_leave_markers_and_batches_end_where_asked() {
 
     let committed = cluster.consume("transactions", 0, 0, "read_committed");
     assert_eq!(committed, found(&records(4)));
-    assert_eq!(
-        cluster
-            .consume("transactions", 0, 0, "read_uncommitted")
-            .len(),
-        8
-    );
-    let dump = cluster
-        .dump_segments(1, "transactions", 0, &["--print-data-log"])
-        .stdout;
+    assert_eq!(cluster.consume("transactions", 0, 0, "read_uncommitted").len(), 8);
+    let dump = cluster.dump_segments(1, "transactions", 0, &["--print-data-log"]).stdout;
     assert_eq!(dump.matches("count: 2 ").count(), 4, "{dump}");
     assert_eq!(dump.matches("endTxnMarker: COMMIT").count(), 1, "{dump}");
     assert_eq!(dump.matches("endTxnMarker: ABORT").count(), 1, "{dump}");
@@ -148,10 +126,7 @@ fn transactions_leave_markers_and_batches_end_where_asked() {
 fn records_are_deleted_and_offsets_found() {
     let cluster = Cluster::shared();
     cluster.create_topic("deleted", 2, &[("retention.ms", "-1")]);
-    let records: Vec<Record> = records(10)
-        .into_iter()
-        .map(|record| record.partition(1))
-        .collect();
+    let records: Vec<Record> = records(10).into_iter().map(|record| record.partition(1)).collect();
     cluster.produce("deleted", &records, &[]);
     assert_eq!(cluster.delete_records("deleted", 1, 4), 4);
     assert_eq!(cluster.list_offset("deleted", 1, At::Earliest).offset, 4);
@@ -159,10 +134,7 @@ fn records_are_deleted_and_offsets_found() {
     assert_eq!(cluster.list_offset("deleted", 0, At::Latest).offset, 0);
     let found = cluster.list_offset("deleted", 1, At::TimestampMs(FIRST_MS + 7));
     assert_eq!((found.offset, found.timestamp_ms), (7, FIRST_MS + 7));
-    assert_eq!(
-        cluster.list_offset("deleted", 1, At::MaxTimestamp).offset,
-        9
-    );
+    assert_eq!(cluster.list_offset("deleted", 1, At::MaxTimestamp).offset, 9);
 
     let small = [("max.message.bytes", "100")];
     cluster.alter_topic("deleted", &small);
@@ -181,10 +153,7 @@ fn records_are_deleted_and_offsets_found() {
 
 #[test]
 fn a_broker_freezes_dies_and_comes_back_with_its_data() {
-    let cluster = Cluster::builder()
-        .data_dirs(2)
-        .property("num.partitions", "3")
-        .start();
+    let cluster = Cluster::builder().data_dirs(2).property("num.partitions", "3").start();
     let broker = cluster.broker(1);
     cluster.create_topic("kept", 2, &[("retention.ms", "-1")]);
     cluster.produce("kept", &records(5), &[]);
@@ -198,22 +167,14 @@ fn a_broker_freezes_dies_and_comes_back_with_its_data() {
     broker.pause();
     wait_until("a stopped process", SOON, || state(process) == Some('T'));
     broker.resume();
-    wait_until("a running process", SOON, || {
-        state(process).is_some_and(|state| state != 'T')
-    });
+    wait_until("a running process", SOON, || state(process).is_some_and(|state| state != 'T'));
 
     broker.kill();
     assert_eq!((state(process), broker.process_id()), (None, None));
     broker.start();
-    assert_eq!(
-        cluster.consume("kept", 0, 0, "read_uncommitted"),
-        found(&records(5))
-    );
+    assert_eq!(cluster.consume("kept", 0, 0, "read_uncommitted"), found(&records(5)));
     broker.stop();
-    let clean = broker
-        .data_dirs()
-        .iter()
-        .all(|dir| dir.join(".kafka_cleanshutdown").exists());
+    let clean = broker.data_dirs().iter().all(|dir| dir.join(".kafka_cleanshutdown").exists());
     assert!(clean, "SIGTERM closes the logs");
 }
 
@@ -226,24 +187,15 @@ fn three_nodes_move_a_leader() {
     cluster.move_leader("moved", 0, 3);
     cluster.move_leader("single", 1, 1);
     let (_, partitions) = cluster.describe_topic("moved");
-    assert_eq!(
-        (partitions[0].leader, partitions[0].replicas.len()),
-        (Some(3), 3)
-    );
+    assert_eq!((partitions[0].leader, partitions[0].replicas.len()), (Some(3), 3));
     let (_, single) = cluster.describe_topic("single");
-    let leaders: Vec<u32> = single
-        .iter()
-        .filter_map(|partition| partition.leader)
-        .collect();
+    let leaders: Vec<u32> = single.iter().filter_map(|partition| partition.leader).collect();
     assert_eq!(leaders, [1, 1, 3], "the second of them was on broker 2");
     assert!(cluster.list_offset("moved", 0, At::Latest).leader_epoch > 0);
     for broker in cluster.brokers() {
         let segment = fs::read(&broker.segments("moved", 0)[0]).unwrap();
-        let records: usize = oracle::parse_batches(&segment)
-            .unwrap()
-            .iter()
-            .map(|batch| batch.records.len())
-            .sum();
+        let records: usize =
+            oracle::parse_batches(&segment).unwrap().iter().map(|batch| batch.records.len()).sum();
         assert_eq!(records, 5, "broker {}", broker.id());
     }
 
@@ -252,10 +204,7 @@ fn three_nodes_move_a_leader() {
         let leader = cluster.describe_topic("moved").1[0].leader;
         leader.is_some_and(|leader| leader != 3)
     });
-    assert_eq!(
-        cluster.consume("moved", 0, 0, "read_uncommitted"),
-        found(&records(5))
-    );
+    assert_eq!(cluster.consume("moved", 0, 0, "read_uncommitted"), found(&records(5)));
 }
 
 #[test]
@@ -267,10 +216,7 @@ fn a_broker_is_gone_after_a_panic() {
         assert!(state(process.unwrap()).is_some(), "it runs");
         panic!("on purpose");
     }));
-    assert_eq!(
-        *result.unwrap_err().downcast::<&str>().unwrap(),
-        "on purpose"
-    );
+    assert_eq!(*result.unwrap_err().downcast::<&str>().unwrap(), "on purpose");
     assert_eq!(state(process.unwrap()), None);
 }
 
@@ -288,14 +234,10 @@ fn a_broker_is_gone_when_the_test_process_is_killed() {
     }
     let name = "a_broker_is_gone_when_the_test_process_is_killed";
     let mut command = Command::new(std::env::current_exe().unwrap());
-    command
-        .args(["--exact", name, "--nocapture"])
-        .env(ROLE, "1");
+    command.args(["--exact", name, "--nocapture"]).env(ROLE, "1");
     command.stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut child = spawn_tied(command).unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap())
-        .lines()
-        .map(Result::unwrap);
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
     let broker = lines
         .find_map(|line| line.strip_prefix("broker ")?.parse::<u32>().ok())
         .expect("the child prints its broker's process id");
@@ -318,10 +260,7 @@ fn a_process_outlives_the_thread_that_asked_for_it() {
     assert_eq!(process.wait(Duration::from_millis(300)), None, "it runs");
     let id = process.id();
     drop(process);
-    assert!(
-        !Path::new(&format!("/proc/{id}")).exists(),
-        "killed and waited for"
-    );
+    assert!(!Path::new(&format!("/proc/{id}")).exists(), "killed and waited for");
 }
 
 #[test]
@@ -342,35 +281,19 @@ fn oracle_reads_the_batches_it_builds() {
             assert_eq!(batch.header[name], value, "{codec} {name}");
         }
         assert_eq!(batch.number("size"), i64::try_from(data.len()).unwrap());
-        assert_eq!(
-            (batch.records, batch.fault),
-            (wanted.clone(), None),
-            "{codec}"
-        );
+        assert_eq!((batch.records, batch.fault), (wanted.clone(), None), "{codec}");
     }
-    let properties = [
-        ("timestamp_type", "LogAppendTime"),
-        ("log_append_time", "99"),
-    ];
+    let properties = [("timestamp_type", "LogAppendTime"), ("log_append_time", "99")];
     let data = oracle::build_batch(&properties, &wanted);
     let batch = oracle::parse_batches(&data).unwrap().remove(0);
     assert!(batch.records.iter().all(|record| record.timestamp_ms == 99));
     for (magic, codec) in [("0", "none"), ("0", "gzip"), ("1", "none"), ("1", "lz4")] {
-        let plain = [FoundRecord {
-            headers: Vec::new(),
-            ..wanted[4].clone()
-        }];
+        let plain = [FoundRecord { headers: Vec::new(), ..wanted[4].clone() }];
         let properties = [("magic", magic), ("codec", codec), ("base_offset", "4")];
         let data = oracle::build_batch(&properties, &plain);
         let batch = oracle::parse_batches(&data).unwrap().remove(0);
-        assert_eq!(
-            (batch.header["magic"].as_str(), batch.records.len()),
-            (magic, 1)
-        );
-        assert_eq!(
-            (&batch.records[0].value, batch.records[0].offset),
-            (&wanted[4].value, 4)
-        );
+        assert_eq!((batch.header["magic"].as_str(), batch.records.len()), (magic, 1));
+        assert_eq!((&batch.records[0].value, batch.records[0].offset), (&wanted[4].value, 4));
     }
 }
 
@@ -378,13 +301,7 @@ fn oracle_reads_the_batches_it_builds() {
 fn oracle_builds_what_brokers_leave_behind() {
     let mut marker = oracle::build_marker(false, 9, FIRST_MS, 7, 3);
     let batch = oracle::parse_batches(&marker).unwrap().remove(0);
-    assert_eq!(
-        (
-            batch.header["control"].as_str(),
-            batch.number("base_offset")
-        ),
-        ("true", 9)
-    );
+    assert_eq!((batch.header["control"].as_str(), batch.number("base_offset")), ("true", 9));
     *marker.last_mut().unwrap() ^= 1;
     let batch = oracle::parse_batches(&marker).unwrap().remove(0);
     assert_eq!(batch.fault.unwrap().class, "CorruptRecordException");
@@ -401,10 +318,7 @@ fn oracle_builds_what_brokers_leave_behind() {
     let kept = oracle::compact_batches(&data, &[2], compaction);
     let batch = oracle::parse_batches(&kept).unwrap().remove(0);
     assert_eq!(batch.number("delete_horizon"), FIRST_MS + 50);
-    assert_eq!(
-        (batch.number("base_offset"), batch.number("last_offset")),
-        (0, 2)
-    );
+    assert_eq!((batch.number("base_offset"), batch.number("last_offset")), (0, 2));
     assert_eq!(batch.records, tombstones[2..]);
 
     let emptied = oracle::compact_batches(&data, &[], compaction);
@@ -414,11 +328,7 @@ fn oracle_builds_what_brokers_leave_behind() {
         ("last_offset", "2"),
         ("max_timestamp", &batch.header["max_timestamp"]),
     ]);
-    assert_eq!(
-        emptied[21..],
-        same[21..],
-        "but for the codec, all behind the checksum"
-    );
+    assert_eq!(emptied[21..], same[21..], "but for the codec, all behind the checksum");
 }
 
 #[test]
@@ -436,10 +346,7 @@ fn oracle_speaks_the_protocol() {
     wanted.push(0);
     let (json, left) = oracle::message_json("ListOffsetsRequest", 11, &wanted).unwrap();
     assert_eq!(left, 1);
-    assert_eq!(
-        oracle::message_bytes("ListOffsetsRequest", 11, &json).unwrap(),
-        data
-    );
+    assert_eq!(oracle::message_bytes("ListOffsetsRequest", 11, &json).unwrap(), data);
     let error = oracle::message_json("ListOffsetsRequest", 11, &data[..9]).unwrap_err();
     assert_eq!(error.class, "RuntimeException", "{error}");
     let error = oracle::message_bytes("OffsetCommitValue", 4, "{}").unwrap_err();

@@ -22,11 +22,7 @@ fn a_file_is_read_over_what_is_set() {
                 client.id: \u{e9}\\u00e9\r\n";
     let path = file("good.properties", text.as_bytes());
     let mut config = config(&[("client.id", "before"), ("check.crcs", "false")]);
-    config
-        .load_file(&path)
-        .unwrap()
-        .set("fetch.min.bytes", "5")
-        .unwrap();
+    config.load_file(&path).unwrap().set("fetch.min.bytes", "5").unwrap();
     assert_eq!(config.get("bootstrap.servers"), Some("a:1,b:2"));
     assert_eq!(config.get("client.id"), Some("\u{e9}\u{e9}"));
     assert_eq!(config.get("check.crcs"), Some("false"));
@@ -36,34 +32,16 @@ fn a_file_is_read_over_what_is_set() {
 #[test]
 fn a_bad_file_names_file_line_and_property_and_applies_nothing() {
     let cases: &[(&[u8], &str)] = &[
-        (
-            b"client.id=b\n\nfetch.min.bytes=x",
-            ":3: fetch.min.bytes: \"x\" is not an integer",
-        ),
+        (b"client.id=b\n\nfetch.min.bytes=x", ":3: fetch.min.bytes: \"x\" is not an integer"),
         (
             b"client.id=b\nfetch.\\\n min.byte=1\n",
             ":2: no property has the name \"fetch.min.byte\"",
         ),
-        (
-            b"client.id=b\nsasl.password=\\u12",
-            ":2: \"sasl.password\": a \\u is not followed by",
-        ),
-        (
-            b"client.id=b\nclient.rack=\\ud800",
-            ":2: \"client.rack\": a \\u escape is half of",
-        ),
-        (
-            b"client.id=b\nsasl.password=\xff\n",
-            ":2: the line is not UTF-8",
-        ),
-        (
-            b"client.id=b\nsasl.password=\\u0000\n",
-            ":2: sasl.password: the value holds a NUL",
-        ),
-        (
-            b"client.id=b\nclient.rack=\0\n",
-            ":2: client.rack: the value holds a NUL byte",
-        ),
+        (b"client.id=b\nsasl.password=\\u12", ":2: \"sasl.password\": a \\u is not followed by"),
+        (b"client.id=b\nclient.rack=\\ud800", ":2: \"client.rack\": a \\u escape is half of"),
+        (b"client.id=b\nsasl.password=\xff\n", ":2: the line is not UTF-8"),
+        (b"client.id=b\nsasl.password=\\u0000\n", ":2: sasl.password: the value holds a NUL"),
+        (b"client.id=b\nclient.rack=\0\n", ":2: client.rack: the value holds a NUL byte"),
         (b"client.id=b\n=x\n", ":2: no property has the name \"\""),
     ];
     let path = file("bad.properties", b"");
@@ -75,20 +53,15 @@ fn a_bad_file_names_file_line_and_property_and_applies_nothing() {
         assert_eq!(config.get("client.id"), Some("a"));
         if let Ok(content) = std::str::from_utf8(content) {
             let expected = expected.trim_start_matches(':');
-            assert_holds(
-                &config_error(config.parse(content)),
-                &[&format!("line {expected}")],
-            );
+            assert_holds(&config_error(config.parse(content)), &[&format!("line {expected}")]);
         }
     }
 }
 
 #[test]
 fn what_a_file_asks_for_is_refused_with_its_line() {
-    let path = file(
-        "late.properties",
-        b"bootstrap.servers=a:1\n\nisolation.level=read_committed\n",
-    );
+    let path =
+        file("late.properties", b"bootstrap.servers=a:1\n\nisolation.level=read_committed\n");
     let mut config = Config::new();
     let text = config_error(config.load_file(&path).unwrap().consumer());
     assert_holds(
@@ -97,25 +70,15 @@ fn what_a_file_asks_for_is_refused_with_its_line() {
     );
     config.set("isolation.level", "read_uncommitted").unwrap();
     assert!(config.consumer().is_ok());
-    config
-        .parse("fetch.max.wait.ms=1\nfetch.wait.max.ms=2")
-        .unwrap();
+    config.parse("fetch.max.wait.ms=1\nfetch.wait.max.ms=2").unwrap();
     let text = config_error(config.consumer());
-    assert_holds(
-        &text,
-        &["line 1: fetch.max.wait.ms", "line 2: fetch.wait.max.ms"],
-    );
+    assert_holds(&text, &["line 1: fetch.max.wait.ms", "line 2: fetch.wait.max.ms"]);
 }
 
 #[test]
 fn huge_input_is_refused() {
     let path = file("huge.properties", b"");
-    File::options()
-        .write(true)
-        .open(&path)
-        .unwrap()
-        .set_len(1 << 30)
-        .unwrap();
+    File::options().write(true).open(&path).unwrap().set_len(1 << 30).unwrap();
     let text = config_error(Config::new().load_file(&path));
     assert_holds(&text, &["huge.properties: the file has more than"]);
     fs::remove_file(&path).unwrap();
@@ -124,16 +87,9 @@ fn huge_input_is_refused() {
     let text = config_error(Config::new().set("client.id", &long));
     assert_holds(&text, &["client.id: the value has 67108864 bytes"]);
     let text = config_error(Config::new().set("client.id", &long[..40_000]));
-    assert!(
-        text.len() < 200 && text.contains("at most 32767 bytes"),
-        "{text}"
-    );
+    assert!(text.len() < 200 && text.contains("at most 32767 bytes"), "{text}");
     let chain = "a".repeat(1 << 20);
-    assert!(
-        Config::new()
-            .set("ssl.truststore.certificates", &chain)
-            .is_ok()
-    );
+    assert!(Config::new().set("ssl.truststore.certificates", &chain).is_ok());
 }
 
 #[test]
@@ -153,15 +109,8 @@ fn secrets_are_hidden_from_print_and_from_errors() {
         for name in property.aliases().iter().copied().chain([property.name()]) {
             let config = config(&[(name, "hunter2")]);
             assert_eq!(config.get(name), Some("hunter2"));
-            for shown in [
-                format!("{config:?}"),
-                format!("{config:#?}"),
-                config.to_string(),
-            ] {
-                assert!(
-                    !shown.contains("hunter2") && shown.contains("[hidden]"),
-                    "{shown}"
-                );
+            for shown in [format!("{config:?}"), format!("{config:#?}"), config.to_string()] {
+                assert!(!shown.contains("hunter2") && shown.contains("[hidden]"), "{shown}");
             }
             let consumer = config.consumer().unwrap();
             assert!(!format!("{consumer:?}").contains("hunter2"), "{consumer:?}");
@@ -170,14 +119,7 @@ fn secrets_are_hidden_from_print_and_from_errors() {
             secrets += 1;
         }
     }
-    let named = [
-        "password",
-        "secret",
-        "jaas",
-        ".key",
-        "private.key.pem",
-        "passphrase",
-    ];
+    let named = ["password", "secret", "jaas", ".key", "private.key.pem", "passphrase"];
     for property in properties().filter(|p| named.iter().any(|part| p.name().ends_with(part))) {
         assert!(property.is_secret(), "{}", property.name());
     }

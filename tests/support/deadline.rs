@@ -18,10 +18,7 @@ pub(crate) fn wait_until(what: &str, limit: Duration, mut condition: impl FnMut(
 }
 
 /// Tells the time to a test that measures or bounds another process.
-#[allow(
-    clippy::disallowed_methods,
-    reason = "another process runs in real time"
-)]
+#[allow(clippy::disallowed_methods, reason = "another process runs in real time")]
 pub(crate) fn now() -> Instant {
     Instant::now()
 }

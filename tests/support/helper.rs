@@ -54,10 +54,7 @@ impl Helper {
     pub(crate) fn start() -> Self {
         let options = ["-Xmx512m", "-Dorg.slf4j.simpleLogger.defaultLogLevel=error"];
         let mut command = jvm::command(&options, "kfetch.Helper");
-        command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::inherit());
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit());
         let mut child = process::spawn_tied(command).expect("Java starts");
         let requests = child.stdin.take().expect("piped");
         let lines = BufReader::new(child.stdout.take().expect("piped")).lines();
@@ -70,13 +67,7 @@ impl Helper {
             }
             let _ = child.wait();
         });
-        Self {
-            streams: Mutex::new(Streams {
-                requests,
-                answers,
-                hung: None,
-            }),
-        }
+        Self { streams: Mutex::new(Streams { requests, answers, hung: None }) }
     }
 
     /// Runs a command and returns the rows of its answer.
@@ -101,27 +92,16 @@ impl Helper {
         }
         request.push('\n');
         for row in rows {
-            request.push_str(
-                &row.iter()
-                    .map(|field| escape(field))
-                    .collect::<Row>()
-                    .join("\t"),
-            );
+            request.push_str(&row.iter().map(|field| escape(field)).collect::<Row>().join("\t"));
             request.push('\n');
         }
         let mut streams = self.streams.lock().unwrap_or_else(PoisonError::into_inner);
         let hung = streams.hung.as_ref();
         assert!(hung.is_none(), "the Java helper hangs in {hung:?}");
-        streams
-            .requests
-            .write_all(request.as_bytes())
-            .expect("the helper reads");
+        streams.requests.write_all(request.as_bytes()).expect("the helper reads");
         let head = streams.row(command);
         if head[0] == "error" {
-            return Err(JavaError {
-                class: head[2].clone(),
-                message: head[3].clone(),
-            });
+            return Err(JavaError { class: head[2].clone(), message: head[3].clone() });
         }
         let count = head[1].parse::<usize>().expect("a number of rows");
         Ok((0..count).map(|_| streams.row(command)).collect())
@@ -138,11 +118,7 @@ impl Helper {
         let arguments = [&[class], arguments].concat();
         let mut rows = self.expect("tool", &arguments, &[]);
         let [status, stdout, stderr] = rows.remove(0).try_into().expect("three fields");
-        ToolOutput {
-            status: status.parse().expect("a status"),
-            stdout,
-            stderr,
-        }
+        ToolOutput { status: status.parse().expect("a status"), stdout, stderr }
     }
 }
 
@@ -194,10 +170,7 @@ pub(crate) fn hex(bytes: Option<&[u8]>) -> String {
         return "-".to_owned();
     };
     let digit = |nibble: u8| char::from(b"0123456789abcdef"[usize::from(nibble)]);
-    bytes
-        .iter()
-        .flat_map(|byte| [digit(byte >> 4), digit(byte & 15)])
-        .collect()
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 /// Reads a field that [`hex`] or the helper wrote.

@@ -52,9 +52,5 @@ fn version(java: &Path) -> Option<u32> {
     let output = Command::new(java).arg("-version").output().ok()?;
     let text = String::from_utf8_lossy(&output.stderr);
     let quoted = text.split('"').nth(1)?;
-    quoted
-        .split(|letter: char| !letter.is_ascii_digit())
-        .next()?
-        .parse()
-        .ok()
+    quoted.split(|letter: char| !letter.is_ascii_digit()).next()?.parse().ok()
 }

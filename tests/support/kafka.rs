@@ -48,11 +48,7 @@ pub(crate) struct Broker {
 impl Cluster {
     /// Begins the description of a cluster that a test has for itself.
     pub(crate) fn builder() -> ClusterBuilder {
-        ClusterBuilder {
-            nodes: 1,
-            data_dirs: 1,
-            properties: Vec::new(),
-        }
+        ClusterBuilder { nodes: 1, data_dirs: 1, properties: Vec::new() }
     }
 
     /// Returns the one-node cluster that the tests of this binary share, started on first use.
@@ -64,18 +60,11 @@ impl Cluster {
 
     /// Returns the `bootstrap.servers` of all nodes.
     pub(crate) fn bootstrap(&self) -> String {
-        self.brokers
-            .iter()
-            .map(Broker::address)
-            .collect::<Vec<_>>()
-            .join(",")
+        self.brokers.iter().map(Broker::address).collect::<Vec<_>>().join(",")
     }
 
     pub(crate) fn broker(&self, id: u32) -> &Broker {
-        self.brokers
-            .iter()
-            .find(|broker| broker.id == id)
-            .expect("a node of this cluster")
+        self.brokers.iter().find(|broker| broker.id == id).expect("a node of this cluster")
     }
 
     pub(crate) fn brokers(&self) -> &[Broker] {
@@ -101,11 +90,7 @@ impl Drop for Cluster {
 impl Cluster {
     fn print_tails(&self) {
         for broker in &self.brokers {
-            eprintln!(
-                "broker {}, last lines of its log:\n{}",
-                broker.id,
-                broker.tail()
-            );
+            eprintln!("broker {}, last lines of its log:\n{}", broker.id, broker.tail());
         }
     }
 }
@@ -162,13 +147,9 @@ impl ClusterBuilder {
 
     fn start_with(self, turn: Turn) -> Cluster {
         let directory = TempDir::new("kafka");
-        let ports: Vec<[u16; 2]> = (0..self.nodes)
-            .map(|_| [free_port(), free_port()])
-            .collect();
-        let voters: Vec<String> = (1..)
-            .zip(&ports)
-            .map(|(id, [_, port])| format!("{id}@127.0.0.1:{port}"))
-            .collect();
+        let ports: Vec<[u16; 2]> = (0..self.nodes).map(|_| [free_port(), free_port()]).collect();
+        let voters: Vec<String> =
+            (1..).zip(&ports).map(|(id, [_, port])| format!("{id}@127.0.0.1:{port}")).collect();
         let broker = |(id, ports): (u32, &[u16; 2])| {
             let broker = Broker::new(id, ports[0], directory.path(), self.data_dirs);
             let properties = self.server_properties(&broker, ports[1], &voters.join(","));
@@ -178,11 +159,7 @@ impl ClusterBuilder {
             broker
         };
         let brokers: Vec<Broker> = (1..).zip(&ports).map(broker).collect();
-        let cluster = Cluster {
-            brokers,
-            directory,
-            _turn: turn,
-        };
+        let cluster = Cluster { brokers, directory, _turn: turn };
         cluster.brokers.iter().for_each(Broker::wait_started);
         cluster
     }
@@ -191,11 +168,8 @@ impl ClusterBuilder {
         let (id, port) = (broker.id, broker.port);
         let replicas = self.nodes.min(3);
         let min_isr = if self.nodes == 1 { 1 } else { 2 };
-        let dirs: Vec<String> = broker
-            .data_dirs
-            .iter()
-            .map(|dir| dir.display().to_string())
-            .collect();
+        let dirs: Vec<String> =
+            broker.data_dirs.iter().map(|dir| dir.display().to_string()).collect();
         let mut text = format!(
             "process.roles=broker,controller\n\
              node.id={id}\n\
@@ -213,11 +187,7 @@ impl ClusterBuilder {
              log.cleaner.dedupe.buffer.size=4194304\n",
             dirs.join(",")
         );
-        for topic in [
-            "offsets.topic",
-            "transaction.state.log",
-            "share.coordinator.state.topic",
-        ] {
+        for topic in ["offsets.topic", "transaction.state.log", "share.coordinator.state.topic"] {
             text.push_str(&format!("{topic}.replication.factor={replicas}\n"));
         }
         for topic in ["transaction.state.log", "share.coordinator.state.topic"] {
@@ -234,16 +204,8 @@ impl Broker {
     fn new(id: u32, port: u16, cluster: &Path, data_dirs: u32) -> Self {
         let directory = cluster.join(format!("broker-{id}"));
         fs::create_dir_all(&directory).expect("the cluster's directory is writable");
-        let data_dirs = (1..=data_dirs)
-            .map(|n| directory.join(format!("data-{n}")))
-            .collect();
-        Self {
-            id,
-            port,
-            directory,
-            data_dirs,
-            process: Mutex::new(None),
-        }
+        let data_dirs = (1..=data_dirs).map(|n| directory.join(format!("data-{n}"))).collect();
+        Self { id, port, directory, data_dirs, process: Mutex::new(None) }
     }
 
     pub(crate) fn id(&self) -> u32 {
@@ -266,11 +228,7 @@ impl Broker {
     /// Returns where the broker keeps its replica of a partition.
     pub(crate) fn partition_dir(&self, topic: &str, partition: i32) -> PathBuf {
         let name = format!("{topic}-{partition}");
-        let found = self
-            .data_dirs
-            .iter()
-            .map(|dir| dir.join(&name))
-            .find(|dir| dir.is_dir());
+        let found = self.data_dirs.iter().map(|dir| dir.join(&name)).find(|dir| dir.is_dir());
         found.unwrap_or_else(|| panic!("broker {} has no {name}", self.id))
     }
 
@@ -291,7 +249,7 @@ impl Broker {
         self.lock().as_ref().map(Process::id)
     }
 
-    /// Starts a broker that was stopped or killed, on its ports and data, and waits until it serves.
+    /// Starts a stopped or killed broker, on its ports and data, and waits until it serves.
     pub(crate) fn start(&self) {
         self.spawn();
         self.wait_started();
@@ -302,12 +260,7 @@ impl Broker {
         let process = self.lock().take().expect("the broker runs");
         process.signal(libc::SIGTERM);
         let ended = process.wait(STOP_LIMIT);
-        assert!(
-            ended.is_some(),
-            "broker {} did not stop\n{}",
-            self.id,
-            process.tail()
-        );
+        assert!(ended.is_some(), "broker {} did not stop\n{}", self.id, process.tail());
     }
 
     /// Ends the broker by SIGKILL.
@@ -325,18 +278,12 @@ impl Broker {
     }
 
     fn signal(&self, signal: libc::c_int) {
-        self.lock()
-            .as_ref()
-            .expect("the broker runs")
-            .signal(signal);
+        self.lock().as_ref().expect("the broker runs").signal(signal);
     }
 
     /// Waits until the broker has logged `marker` since its last start.
     pub(crate) fn wait_for_log(&self, marker: &str, limit: Duration) {
-        self.lock()
-            .as_ref()
-            .expect("the broker runs")
-            .wait_for(marker, limit);
+        self.lock().as_ref().expect("the broker runs").wait_for(marker, limit);
     }
 
     fn wait_started(&self) {
@@ -344,9 +291,7 @@ impl Broker {
     }
 
     fn tail(&self) -> String {
-        self.lock()
-            .as_ref()
-            .map_or_else(|| "not running".to_owned(), Process::tail)
+        self.lock().as_ref().map_or_else(|| "not running".to_owned(), Process::tail)
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Option<Process>> {
@@ -371,11 +316,7 @@ impl Broker {
         assert!(slot.is_none(), "{name} runs already");
         let mut command = jvm::command(&["-Xmx512m"], "kafka.Kafka");
         command.arg(self.config());
-        *slot = Some(Process::spawn(
-            &name,
-            command,
-            &self.directory.join("server.log"),
-        ));
+        *slot = Some(Process::spawn(&name, command, &self.directory.join("server.log")));
     }
 }
 
@@ -390,10 +331,8 @@ static TURN: (Mutex<bool>, Condvar) = (Mutex::new(false), Condvar::new());
 impl Turn {
     fn take() -> Self {
         let busy = TURN.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut busy = TURN
-            .1
-            .wait_while(busy, |busy| *busy)
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut busy =
+            TURN.1.wait_while(busy, |busy| *busy).unwrap_or_else(PoisonError::into_inner);
         *busy = true;
         Self { taken: true }
     }

@@ -19,10 +19,7 @@ pub(crate) struct FoundBatch {
 impl FoundBatch {
     /// Returns a number of the header.
     pub(crate) fn number(&self, name: &str) -> i64 {
-        let text = self
-            .header
-            .get(name)
-            .unwrap_or_else(|| panic!("no {name} in a header"));
+        let text = self.header.get(name).unwrap_or_else(|| panic!("no {name} in a header"));
         text.parse().unwrap_or_else(|_| panic!("{name} is {text}"))
     }
 }
@@ -89,10 +86,7 @@ pub(crate) fn parse_batches(data: &[u8]) -> Result<Vec<FoundBatch>, JavaError> {
             }),
             ("record", Some(batch)) => batch.records.push(found_record(&row[1..])),
             (_, batch) => {
-                let fault = JavaError {
-                    class: row[1].clone(),
-                    message: row[2].clone(),
-                };
+                let fault = JavaError { class: row[1].clone(), message: row[2].clone() };
                 let Some(batch) = batch else {
                     return Err(fault);
                 };
@@ -106,11 +100,7 @@ pub(crate) fn parse_batches(data: &[u8]) -> Result<Vec<FoundBatch>, JavaError> {
 /// Runs the log cleaner's filter over batches, keeping the records at `kept` offsets.
 pub(crate) fn compact_batches(data: &[u8], kept: &[i64], compaction: Compaction) -> Vec<u8> {
     let rows: Vec<Row> = kept.iter().map(|offset| vec![offset.to_string()]).collect();
-    let retention = if compaction.retain_empty {
-        "RETAIN_EMPTY"
-    } else {
-        "DELETE_EMPTY"
-    };
+    let retention = if compaction.retain_empty { "RETAIN_EMPTY" } else { "DELETE_EMPTY" };
     let arguments = [
         hex(Some(data)),
         compaction.now_ms.to_string(),
@@ -125,10 +115,7 @@ pub(crate) fn compact_batches(data: &[u8], kept: &[i64], compaction: Compaction)
 /// Returns the lowest and highest version of a message such as `FetchRequest`.
 pub(crate) fn message_versions(name: &str) -> (i16, i16) {
     let row = helper().expect("message_versions", &[name], &[]).remove(0);
-    (
-        row[0].parse().expect("a version"),
-        row[1].parse().expect("a version"),
-    )
+    (row[0].parse().expect("a version"), row[1].parse().expect("a version"))
 }
 
 /// Writes a message from JSON, by Kafka's generated class: `FetchRequest`, `ListOffsetsResponse`,
@@ -140,9 +127,7 @@ pub(crate) fn message_versions(name: &str) -> (i16, i16) {
 /// What Kafka's class threw.
 pub(crate) fn message_bytes(name: &str, version: i16, json: &str) -> Result<Vec<u8>, JavaError> {
     let arguments = [name, &version.to_string(), json];
-    helper()
-        .call("message_bytes", &arguments, &[])
-        .map(|rows| only_bytes(&rows))
+    helper().call("message_bytes", &arguments, &[]).map(|rows| only_bytes(&rows))
 }
 
 /// Reads a message into JSON and tells how many bytes were left over. Of record data the JSON has
@@ -163,12 +148,7 @@ pub(crate) fn message_json(
 
 fn record_row(record: &FoundRecord) -> Row {
     let (key, value) = (hex(record.key.as_deref()), hex(record.value.as_deref()));
-    let mut row = vec![
-        record.offset.to_string(),
-        record.timestamp_ms.to_string(),
-        key,
-        value,
-    ];
+    let mut row = vec![record.offset.to_string(), record.timestamp_ms.to_string(), key, value];
     push_headers(&mut row, &record.headers);
     row
 }

@@ -32,9 +32,7 @@ pub(crate) fn spawn_tied(mut command: Command) -> io::Result<Child> {
     // allocates nothing unless it fails.
     unsafe { command.pre_exec(move || die_with(parent)) };
     let (reply, answer) = channel();
-    orders
-        .send((command, reply))
-        .expect("the spawner lives as long as the process");
+    orders.send((command, reply)).expect("the spawner lives as long as the process");
     answer.recv().expect("the spawner answers each order")
 }
 
@@ -92,19 +90,11 @@ impl Process {
         command.stdin(Stdio::null()).stdout(input).stderr(errors);
         let child = spawn_tied(command).unwrap_or_else(|error| panic!("start {name}: {error}"));
         let id = child.id();
-        let log = File::options()
-            .create(true)
-            .append(true)
-            .open(log)
-            .expect("the log file");
+        let log = File::options().create(true).append(true).open(log).expect("the log file");
         let watch = Arc::new(Watch::default());
         let for_thread = Arc::clone(&watch);
         thread::spawn(move || follow(child, output, log, &for_thread));
-        Self {
-            name: name.to_owned(),
-            id,
-            watch,
-        }
+        Self { name: name.to_owned(), id, watch }
     }
 
     pub(crate) fn id(&self) -> u32 {
@@ -173,10 +163,7 @@ fn follow(mut child: Child, mut output: io::PipeReader, mut log: File, watch: &W
     let mut buffer = vec![0; 64 << 10];
     while let Ok(count @ 1..) = output.read(&mut buffer) {
         let _ = log.write_all(&buffer[..count]);
-        watch
-            .lock()
-            .text
-            .push_str(&String::from_utf8_lossy(&buffer[..count]));
+        watch.lock().text.push_str(&String::from_utf8_lossy(&buffer[..count]));
         watch.changed.notify_all();
     }
     let status = child.wait().expect("it is our child");
@@ -186,9 +173,6 @@ fn follow(mut child: Child, mut output: io::PipeReader, mut log: File, watch: &W
 
 /// Returns the last lines, none of them longer than a person reads.
 fn tail(text: &str) -> String {
-    let lines: Vec<String> = text
-        .lines()
-        .map(|line| line.chars().take(300).collect())
-        .collect();
+    let lines: Vec<String> = text.lines().map(|line| line.chars().take(300).collect()).collect();
     lines[lines.len().saturating_sub(40)..].join("\n")
 }

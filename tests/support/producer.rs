@@ -68,15 +68,12 @@ impl Record {
     }
 
     pub(crate) fn header(mut self, name: &str, value: Option<&[u8]>) -> Self {
-        self.headers
-            .push((name.to_owned(), value.map(<[u8]>::to_vec)));
+        self.headers.push((name.to_owned(), value.map(<[u8]>::to_vec)));
         self
     }
 
     fn row(&self) -> Row {
-        let time = self
-            .timestamp_ms
-            .map_or_else(|| "-".to_owned(), |time| time.to_string());
+        let time = self.timestamp_ms.map_or_else(|| "-".to_owned(), |time| time.to_string());
         let (key, value) = (hex(self.key.as_deref()), hex(self.value.as_deref()));
         let mut row = vec![self.partition.to_string(), time, key, value];
         push_headers(&mut row, &self.headers);
@@ -94,10 +91,7 @@ impl Cluster {
         let mut arguments = vec![name.as_str(), bootstrap.as_str()];
         arguments.extend(properties.iter().map(String::as_str));
         helper().expect("producer_open", &arguments, &[]);
-        Producer {
-            helper: helper(),
-            name,
-        }
+        Producer { helper: helper(), name }
     }
 
     /// Produces records with a producer of their own and returns their offsets.
@@ -124,9 +118,7 @@ impl Cluster {
         let (partition, from) = (partition.to_string(), from.to_string());
         let arguments = [&self.bootstrap(), topic, &partition, &from, isolation_level];
         let rows = helper().expect("consume", &arguments, &[]);
-        rows.iter()
-            .map(|row| found_record(&[&row[..2], &row[4..]].concat()))
-            .collect()
+        rows.iter().map(|row| found_record(&[&row[..2], &row[4..]].concat())).collect()
     }
 }
 
@@ -152,10 +144,7 @@ impl Producer {
         let rows: Vec<Row> = records.iter().map(Record::row).collect();
         let arguments = [&self.name, topic, &flush_every.to_string()];
         let offsets = self.helper.call("producer_send", &arguments, &rows)?;
-        Ok(offsets
-            .iter()
-            .map(|row| row[0].parse().expect("an offset"))
-            .collect())
+        Ok(offsets.iter().map(|row| row[0].parse().expect("an offset")).collect())
     }
 
     pub(crate) fn transaction(&self, step: Transaction) {
@@ -164,8 +153,7 @@ impl Producer {
             Transaction::Commit => "commit",
             Transaction::Abort => "abort",
         };
-        self.helper
-            .expect("producer_transaction", &[&self.name, step], &[]);
+        self.helper.expect("producer_transaction", &[&self.name, step], &[]);
     }
 
     /// Closes the producer; an open transaction is aborted.
@@ -189,9 +177,6 @@ pub(crate) fn found_record(row: &[String]) -> FoundRecord {
         timestamp_ms: row[1].parse().expect("a time"),
         key: bytes(&row[2]),
         value: bytes(&row[3]),
-        headers: row[4..]
-            .chunks(2)
-            .map(|pair| (pair[0].clone(), bytes(&pair[1])))
-            .collect(),
+        headers: row[4..].chunks(2).map(|pair| (pair[0].clone(), bytes(&pair[1]))).collect(),
     }
 }

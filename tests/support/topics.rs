@@ -39,10 +39,8 @@ impl Cluster {
         replicas: &[&[u32]],
         configs: &[(&str, &str)],
     ) {
-        let rows: Vec<Row> = replicas
-            .iter()
-            .map(|ids| ids.iter().map(u32::to_string).collect())
-            .collect();
+        let rows: Vec<Row> =
+            replicas.iter().map(|ids| ids.iter().map(u32::to_string).collect()).collect();
         let configs = pairs(configs);
         let bootstrap = self.bootstrap();
         let mut arguments = vec![bootstrap.as_str(), topic];
@@ -53,12 +51,8 @@ impl Cluster {
     /// Creates a topic with one replica of each partition, spread over the brokers in turn.
     pub(crate) fn create_topic(&self, topic: &str, partitions: usize, configs: &[(&str, &str)]) {
         let ids: Vec<[u32; 1]> = self.brokers().iter().map(|broker| [broker.id()]).collect();
-        let replicas: Vec<&[u32]> = ids
-            .iter()
-            .map(<[u32; 1]>::as_slice)
-            .cycle()
-            .take(partitions)
-            .collect();
+        let replicas: Vec<&[u32]> =
+            ids.iter().map(<[u32; 1]>::as_slice).cycle().take(partitions).collect();
         self.create_topic_on(topic, &replicas, configs);
     }
 
@@ -85,23 +79,13 @@ impl Cluster {
             replicas: ids(&row[2]),
             in_sync: ids(&row[3]),
         };
-        (
-            rows[0][0].clone(),
-            rows[1..].iter().map(partition).collect(),
-        )
+        (rows[0][0].clone(), rows[1..].iter().map(partition).collect())
     }
 
     /// Deletes the records before `offset` and returns the log start offset.
     pub(crate) fn delete_records(&self, topic: &str, partition: i32, offset: i64) -> i64 {
-        let arguments = [
-            &self.bootstrap(),
-            topic,
-            &partition.to_string(),
-            &offset.to_string(),
-        ];
-        helper().expect("delete_records", &arguments, &[])[0][0]
-            .parse()
-            .expect("an offset")
+        let arguments = [&self.bootstrap(), topic, &partition.to_string(), &offset.to_string()];
+        helper().expect("delete_records", &arguments, &[])[0][0].parse().expect("an offset")
     }
 
     pub(crate) fn list_offset(&self, topic: &str, partition: i32, at: At) -> FoundOffset {
@@ -123,12 +107,7 @@ impl Cluster {
     /// Makes a broker the leader of a partition, replacing its last replica where it had none,
     /// and waits until every broker says so.
     pub(crate) fn move_leader(&self, topic: &str, partition: i32, broker: u32) {
-        let arguments = [
-            &self.bootstrap(),
-            topic,
-            &partition.to_string(),
-            &broker.to_string(),
-        ];
+        let arguments = [&self.bootstrap(), topic, &partition.to_string(), &broker.to_string()];
         helper().expect("move_leader", &arguments, &[]);
     }
 
@@ -141,10 +120,7 @@ impl Cluster {
         options: &[&str],
     ) -> ToolOutput {
         let segments = self.broker(broker).segments(topic, partition);
-        let files: Vec<String> = segments
-            .iter()
-            .map(|path| path.display().to_string())
-            .collect();
+        let files: Vec<String> = segments.iter().map(|path| path.display().to_string()).collect();
         let files = files.join(",");
         let arguments = [&["--files", files.as_str()], options].concat();
         helper().tool("kafka.tools.DumpLogSegments", &arguments)
@@ -153,8 +129,5 @@ impl Cluster {
 
 /// Joins names and values as the helper's commands take them.
 pub(crate) fn pairs(properties: &[(&str, &str)]) -> Vec<String> {
-    properties
-        .iter()
-        .map(|(name, value)| format!("{name}={value}"))
-        .collect()
+    properties.iter().map(|(name, value)| format!("{name}={value}")).collect()
 }

@@ -52,12 +52,8 @@ impl BrokerAddress {
         };
         if let Some(bracketed) = address.strip_prefix('[') {
             let (host, after) = bracketed.split_once(']').ok_or(AddressError::BadIpv6)?;
-            let literal = host
-                .split_once('%')
-                .map_or(host, |(literal, _zone)| literal);
-            literal
-                .parse::<Ipv6Addr>()
-                .map_err(|_| AddressError::BadIpv6)?;
+            let literal = host.split_once('%').map_or(host, |(literal, _zone)| literal);
+            literal.parse::<Ipv6Addr>().map_err(|_| AddressError::BadIpv6)?;
             let port = match after.strip_prefix(':') {
                 Some(port) => parse_port(port)?,
                 None if after.is_empty() => PORT_DEFAULT,
@@ -80,10 +76,7 @@ impl BrokerAddress {
         if !host.bytes().all(valid) {
             return Err(AddressError::BadHost);
         }
-        Ok(Self {
-            host: host.to_owned(),
-            port,
-        })
+        Ok(Self { host: host.to_owned(), port })
     }
 }
 
@@ -98,10 +91,7 @@ impl fmt::Display for BrokerAddress {
 }
 
 fn check_scheme(scheme: &str) -> Result<(), AddressError> {
-    match SCHEMES
-        .iter()
-        .find(|known| known.eq_ignore_ascii_case(scheme))
-    {
+    match SCHEMES.iter().find(|known| known.eq_ignore_ascii_case(scheme)) {
         Some(&"PLAINTEXT") => Ok(()),
         Some(known) => Err(AddressError::SchemeNotBuilt(known)),
         None => Err(AddressError::UnknownScheme(
@@ -113,11 +103,7 @@ fn check_scheme(scheme: &str) -> Result<(), AddressError> {
 fn parse_port(text: &str) -> Result<u16, AddressError> {
     let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     let port = if digits { text.parse().unwrap_or(0) } else { 0 };
-    if port == 0 {
-        Err(AddressError::BadPort)
-    } else {
-        Ok(port)
-    }
+    if port == 0 { Err(AddressError::BadPort) } else { Ok(port) }
 }
 
 #[cfg(test)]
@@ -129,11 +115,7 @@ mod tests {
         for (text, host, port) in [
             ("localhost", "localhost", 9092),
             ("localhost:1", "localhost", 1),
-            (
-                "kafka_1.example-x.com:65535",
-                "kafka_1.example-x.com",
-                65535,
-            ),
+            ("kafka_1.example-x.com:65535", "kafka_1.example-x.com", 65535),
             ("127.0.0.1:9093", "127.0.0.1", 9093),
             ("[::1]:9093", "::1", 9093),
             ("[::1]", "::1", 9092),
@@ -142,11 +124,7 @@ mod tests {
             ("plaintext://[::1]:1", "::1", 1),
         ] {
             let address = BrokerAddress::parse(text).unwrap();
-            assert_eq!(
-                (address.host.as_str(), address.port),
-                (host, port),
-                "{text}"
-            );
+            assert_eq!((address.host.as_str(), address.port), (host, port), "{text}");
             assert_eq!(BrokerAddress::parse(&address.to_string()), Ok(address));
         }
     }

@@ -71,9 +71,9 @@ impl<'a> Values<'a> {
                 })
                 .collect::<Result<_>>()
                 .map(Source::Brokers),
-            ("", directories) => Ok(Source::LogDirs(
-                list(directories).map(PathBuf::from).collect(),
-            )),
+            ("", directories) => {
+                Ok(Source::LogDirs(list(directories).map(PathBuf::from).collect()))
+            }
             _ => Err(fault(
                 "bootstrap.servers and log.dirs are both set, and to read from both together is \
                  not built yet; leave one of them empty",
@@ -179,9 +179,7 @@ impl<'a> Values<'a> {
                 "socket.connection.setup.timeout.max.ms",
                 warnings,
             )?,
-            max_idle: self
-                .positive("connections.max.idle.ms")?
-                .map(Duration::from_millis),
+            max_idle: self.positive("connections.max.idle.ms")?.map(Duration::from_millis),
             receive_buffer_bytes: self.buffer_bytes("receive.buffer.bytes")?,
             send_buffer_bytes: self.buffer_bytes("send.buffer.bytes")?,
             response_max_bytes: usize::try_from(response_max)
@@ -217,10 +215,7 @@ impl<'a> Values<'a> {
                 max_ms = max.as_millis(),
             ));
         }
-        Ok(BackoffConfig {
-            initial: initial.min(max),
-            max,
-        })
+        Ok(BackoffConfig { initial: initial.min(max), max })
     }
 
     /// Where the first time alone is set, it is the largest too, as in Java.
@@ -231,10 +226,7 @@ impl<'a> Values<'a> {
             warnings.push(format!(
                 "{initial_name} is set and {max_name} is not, so the wait does not grow",
             ));
-            return Ok(BackoffConfig {
-                initial: always,
-                max: always,
-            });
+            return Ok(BackoffConfig { initial: always, max: always });
         }
         self.backoff(initial_name, max_name, warnings)
     }
@@ -267,10 +259,7 @@ impl<'a> Values<'a> {
     }
 
     fn is_set(&self, name: &str) -> bool {
-        self.config
-            .settings()
-            .iter()
-            .any(|setting| setting.property.name() == name)
+        self.config.settings().iter().any(|setting| setting.property.name() == name)
     }
 }
 
@@ -296,10 +285,8 @@ fn refuse_not_built(config: &Config) -> Result<()> {
 }
 
 fn not_built(setting: &Setting, values: &[&str]) -> String {
-    let now: Vec<&str> = values
-        .iter()
-        .map(|value| if value.is_empty() { "empty" } else { *value })
-        .collect();
+    let now: Vec<&str> =
+        values.iter().map(|value| if value.is_empty() { "empty" } else { *value }).collect();
     format!(
         "{}{}={} is not built yet; it may be {} now",
         setting.origin,
@@ -338,11 +325,7 @@ fn without_effect(config: &Config) -> Option<String> {
             let setting = config.last(property)?;
             match property.support() {
                 Support::Warn(values) if !values.contains(&setting.value.as_str()) => {
-                    Some(format!(
-                        "{} ({})",
-                        setting.name,
-                        property.doc().trim_end_matches('.')
-                    ))
+                    Some(format!("{} ({})", setting.name, property.doc().trim_end_matches('.')))
                 }
                 _ => None,
             }
@@ -351,10 +334,7 @@ fn without_effect(config: &Config) -> Option<String> {
     if ignored.is_empty() {
         return None;
     }
-    Some(format!(
-        "without effect in this consumer: {}",
-        ignored.join(", ")
-    ))
+    Some(format!("without effect in this consumer: {}", ignored.join(", ")))
 }
 
 fn fault(text: impl Into<String>) -> Error {

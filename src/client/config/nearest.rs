@@ -19,10 +19,7 @@ pub(super) fn nearest<'a>(
 }
 
 fn folded(word: &str) -> Vec<char> {
-    word.chars()
-        .take(COMPARED_CHARS_MAX)
-        .map(|c| c.to_ascii_lowercase())
-        .collect()
+    word.chars().take(COMPARED_CHARS_MAX).map(|c| c.to_ascii_lowercase()).collect()
 }
 
 /// Counts insertions, deletions, substitutions and swaps of neighbours between two words

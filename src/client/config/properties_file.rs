@@ -50,29 +50,18 @@ pub(super) enum Fault {
 pub(super) fn decode(bytes: &[u8]) -> Result<&str, FormatError> {
     let text = std::str::from_utf8(bytes).map_err(|error| {
         let valid = bytes.get(..error.valid_up_to()).unwrap_or_default();
-        FormatError {
-            line: natural_lines_in(valid),
-            name: None,
-            fault: Fault::NotUtf8,
-        }
+        FormatError { line: natural_lines_in(valid), name: None, fault: Fault::NotUtf8 }
     })?;
     Ok(text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text))
 }
 
 /// Parses all entries of `text`, in order, or none of them.
 pub(super) fn parse(text: &str) -> Result<Vec<Entry>, FormatError> {
-    let mut lines = NaturalLines {
-        rest: text,
-        line: 0,
-    };
+    let mut lines = NaturalLines { rest: text, line: 0 };
     let mut entries = Vec::new();
     while let Some((line, logical)) = lines.next_logical() {
         let (name, value) = split(&logical);
-        let name = unescape(name).map_err(|fault| FormatError {
-            line,
-            name: None,
-            fault,
-        })?;
+        let name = unescape(name).map_err(|fault| FormatError { line, name: None, fault })?;
         let value = unescape(value).map_err(|fault| {
             let name = Some(name.clone());
             FormatError { line, name, fault }

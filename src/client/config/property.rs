@@ -39,14 +39,7 @@ impl Property {
         support: Support,
         doc: &'static str,
     ) -> Self {
-        Self {
-            name,
-            aliases: &[],
-            kind,
-            default,
-            support,
-            doc,
-        }
+        Self { name, aliases: &[], kind, default, support, doc }
     }
 
     /// Adds other names of the same property.

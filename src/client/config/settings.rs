@@ -144,16 +144,12 @@ impl Config {
     pub fn get(&self, name: &str) -> Option<&str> {
         let (_, property) = table::find(name)?;
         let default = Some(property.default()).filter(|default| !default.is_empty());
-        self.last(property)
-            .map(|setting| setting.value.as_str())
-            .or(default)
+        self.last(property).map(|setting| setting.value.as_str()).or(default)
     }
 
     /// Returns what was set, secrets too, in the order in which the names were last set.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.settings
-            .iter()
-            .map(|setting| (setting.name, setting.value.as_str()))
+        self.settings.iter().map(|setting| (setting.name, setting.value.as_str()))
     }
 
     pub(super) fn settings(&self) -> &[Setting] {
@@ -162,10 +158,7 @@ impl Config {
 
     /// Returns the last setting of a property under any of its names.
     pub(super) fn last(&self, property: &Property) -> Option<&Setting> {
-        self.settings
-            .iter()
-            .rev()
-            .find(|setting| setting.property.name() == property.name())
+        self.settings.iter().rev().find(|setting| setting.property.name() == property.name())
     }
 
     fn apply(&mut self, file: Option<Arc<str>>, text: &str) -> Result<&mut Self> {
@@ -174,10 +167,7 @@ impl Config {
         let settings: Vec<Setting> = entries
             .iter()
             .map(|entry| {
-                let origin = Origin::Line {
-                    file: file.clone(),
-                    line: entry.line,
-                };
+                let origin = Origin::Line { file: file.clone(), line: entry.line };
                 Setting::new(&entry.name, &entry.value, origin)
             })
             .collect::<Result<_>>()?;
@@ -194,11 +184,7 @@ impl Config {
 impl fmt::Display for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for setting in &self.settings {
-            writeln!(
-                f,
-                "{}",
-                properties_file::format_entry(setting.name, setting.shown())
-            )?;
+            writeln!(f, "{}", properties_file::format_entry(setting.name, setting.shown()))?;
         }
         Ok(())
     }
@@ -206,10 +192,7 @@ impl fmt::Display for Config {
 
 impl fmt::Debug for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let shown = self
-            .settings
-            .iter()
-            .map(|setting| (setting.name, setting.shown()));
+        let shown = self.settings.iter().map(|setting| (setting.name, setting.shown()));
         f.debug_map().entries(shown).finish()
     }
 }
@@ -220,23 +203,14 @@ impl Setting {
             return Err(unknown(name, &origin));
         };
         match property.kind().canonical(value) {
-            Ok(value) => Ok(Self {
-                name,
-                property,
-                value,
-                origin,
-            }),
+            Ok(value) => Ok(Self { name, property, value, origin }),
             Err(error) => Err(invalid(name, &error, &origin)),
         }
     }
 
     /// Returns the value, or what stands for it where it is a secret.
     pub(super) fn shown(&self) -> &str {
-        if self.property.is_secret() {
-            HIDDEN
-        } else {
-            &self.value
-        }
+        if self.property.is_secret() { HIDDEN } else { &self.value }
     }
 }
 
@@ -244,19 +218,15 @@ impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Code => Ok(()),
-            Self::Line {
-                file: Some(file),
-                line,
-            } => write!(f, "{file}:{line}: "),
+            Self::Line { file: Some(file), line } => write!(f, "{file}:{line}: "),
             Self::Line { file: None, line } => write!(f, "line {line}: "),
         }
     }
 }
 
 fn unknown(name: &str, origin: &Origin) -> Error {
-    let hint = nearest(name, table::names()).map_or_else(String::new, |nearest| {
-        format!("; the nearest known one is {nearest}")
-    });
+    let hint = nearest(name, table::names())
+        .map_or_else(String::new, |nearest| format!("; the nearest known one is {nearest}"));
     let text = format!("{origin}no property has the name {}{hint}", quoted(name));
     Error::new(ErrorKind::Config, text)
 }
@@ -266,22 +236,14 @@ fn invalid(name: &str, error: &ValueError, origin: &Origin) -> Error {
 }
 
 fn format_error(file: Option<Arc<str>>, error: &properties_file::FormatError) -> Error {
-    let origin = Origin::Line {
-        file,
-        line: error.line,
-    };
-    let name = error
-        .name
-        .as_ref()
-        .map_or_else(String::new, |name| format!("{}: ", quoted(name)));
+    let origin = Origin::Line { file, line: error.line };
+    let name = error.name.as_ref().map_or_else(String::new, |name| format!("{}: ", quoted(name)));
     Error::new(ErrorKind::Config, format!("{origin}{name}{}", error.fault))
 }
 
 fn read_limited(path: &Path) -> std::io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    let limit = u64::try_from(FILE_BYTES_MAX)
-        .unwrap_or(u64::MAX)
-        .saturating_add(1);
+    let limit = u64::try_from(FILE_BYTES_MAX).unwrap_or(u64::MAX).saturating_add(1);
     File::open(path)?.take(limit).read_to_end(&mut bytes)?;
     Ok(bytes)
 }

@@ -19,17 +19,8 @@ const QUOTED_CHARS_MAX: usize = 60;
 pub(super) const BY_DURATION: &str = "by_duration:";
 
 /// What a mistyped `auto.offset.reset` is compared with.
-const RESETS: [&str; 9] = [
-    "earliest",
-    "latest",
-    "none",
-    BY_DURATION,
-    "smallest",
-    "beginning",
-    "largest",
-    "end",
-    "error",
-];
+const RESETS: [&str; 9] =
+    ["earliest", "latest", "none", BY_DURATION, "smallest", "beginning", "largest", "end", "error"];
 
 /// What the values of a property look like.
 #[derive(Debug)]
@@ -61,11 +52,7 @@ pub(super) enum ValueError {
     #[error("{value} is not {allowed}")]
     NotAllowed { value: String, allowed: String },
     #[error("{value} is not {allowed}; the nearest is {nearest}")]
-    NotAWord {
-        value: String,
-        allowed: String,
-        nearest: &'static str,
-    },
+    NotAWord { value: String, allowed: String, nearest: &'static str },
     #[error("{value} {error}")]
     Address { value: String, error: AddressError },
     #[error("{0} is given twice")]
@@ -89,17 +76,11 @@ impl Kind {
         match self {
             Self::Boolean => self.required(value, boolean(value)),
             Self::Integer(min, max) => {
-                let parsed = value
-                    .parse::<i64>()
-                    .ok()
-                    .filter(|i| (min..=max).contains(&i));
+                let parsed = value.parse::<i64>().ok().filter(|i| (min..=max).contains(&i));
                 self.required(value, parsed)
             }
             Self::Decimal(min, max) => {
-                let parsed = value
-                    .parse::<f64>()
-                    .ok()
-                    .filter(|d| (min..=max).contains(&d));
+                let parsed = value.parse::<f64>().ok().filter(|d| (min..=max).contains(&d));
                 self.required(value, parsed)
             }
             Self::Word(words) => match words.iter().find(|word| **word == value) {
@@ -154,25 +135,18 @@ impl Kind {
         value: &str,
         parsed: Option<impl fmt::Display>,
     ) -> Result<String, ValueError> {
-        parsed
-            .map(|parsed| parsed.to_string())
-            .ok_or_else(|| self.not_allowed(value))
+        parsed.map(|parsed| parsed.to_string()).ok_or_else(|| self.not_allowed(value))
     }
 
     fn not_allowed(&self, value: &str) -> ValueError {
-        ValueError::NotAllowed {
-            value: quoted(value),
-            allowed: self.allowed(),
-        }
+        ValueError::NotAllowed { value: quoted(value), allowed: self.allowed() }
     }
 
     fn not_a_word(&self, value: &str, words: &[&'static str]) -> ValueError {
         match nearest(value, words.iter().copied()) {
-            Some(nearest) => ValueError::NotAWord {
-                value: quoted(value),
-                allowed: self.allowed(),
-                nearest,
-            },
+            Some(nearest) => {
+                ValueError::NotAWord { value: quoted(value), allowed: self.allowed(), nearest }
+            }
             None => self.not_allowed(value),
         }
     }
@@ -230,10 +204,7 @@ fn broker_list(value: &str) -> Result<Vec<String>, ValueError> {
     let mut servers = Vec::new();
     for entry in list(value) {
         let server = BrokerAddress::parse(entry)
-            .map_err(|error| ValueError::Address {
-                value: quoted(entry),
-                error,
-            })?
+            .map_err(|error| ValueError::Address { value: quoted(entry), error })?
             .to_string();
         if seen.insert(server.clone()) {
             servers.push(server);

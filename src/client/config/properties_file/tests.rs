@@ -3,10 +3,7 @@ use proptest::prelude::*;
 use super::*;
 
 /// What a text holds, `None` where it is refused.
-type Vector = (
-    &'static str,
-    Option<&'static [(&'static str, &'static str)]>,
-);
+type Vector = (&'static str, Option<&'static [(&'static str, &'static str)]>);
 
 /// What `java.util.Properties.load(Reader)` of JDK 17 answers, recorded once.
 #[rustfmt::skip]
@@ -163,21 +160,14 @@ const BY_JAVA: &[Vector] = &[
 
 fn pairs(text: &str) -> Option<Vec<(String, String)>> {
     let entries = parse(text).ok()?;
-    Some(
-        entries
-            .into_iter()
-            .map(|entry| (entry.name, entry.value))
-            .collect(),
-    )
+    Some(entries.into_iter().map(|entry| (entry.name, entry.value)).collect())
 }
 
 #[test]
 fn agrees_with_java() {
     for (text, expected) in BY_JAVA {
         let expected = expected.map(|pairs| {
-            let owned = pairs
-                .iter()
-                .map(|(name, value)| (name.to_string(), value.to_string()));
+            let owned = pairs.iter().map(|(name, value)| (name.to_string(), value.to_string()));
             owned.collect::<Vec<_>>()
         });
         assert_eq!(pairs(text), expected, "{text:?}");
@@ -186,13 +176,8 @@ fn agrees_with_java() {
 
 #[test]
 fn refuses_half_a_surrogate_pair_that_java_keeps() {
-    for text in [
-        "a=\\ud800",
-        "a=\\ud83dx",
-        "a=\\ud83d\\u0041",
-        "a=\\ude00\\ud83d",
-        "a=\\ud83d\\n",
-    ] {
+    for text in ["a=\\ud800", "a=\\ud83dx", "a=\\ud83d\\u0041", "a=\\ude00\\ud83d", "a=\\ud83d\\n"]
+    {
         let error = parse(text).unwrap_err();
         assert_eq!((error.line, error.fault), (1, Fault::Surrogate), "{text:?}");
     }
@@ -209,34 +194,14 @@ fn a_backslash_that_joins_nothing_is_no_entry() {
 fn a_fault_has_its_line_and_property() {
     let error = parse("a=1\r\n# \\u\rb=\\\n  2\n\nsasl.password = x\\\n \\u12\n").unwrap_err();
     let name = Some("sasl.password".to_owned());
-    assert_eq!(
-        error,
-        FormatError {
-            line: 6,
-            name,
-            fault: Fault::Digits
-        }
-    );
+    assert_eq!(error, FormatError { line: 6, name, fault: Fault::Digits });
     let error = parse("\\\n\\\n\na\\u00=b").unwrap_err();
-    assert_eq!(
-        error,
-        FormatError {
-            line: 4,
-            name: None,
-            fault: Fault::Digits
-        }
-    );
+    assert_eq!(error, FormatError { line: 4, name: None, fault: Fault::Digits });
 }
 
 #[test]
 fn an_entry_has_the_line_where_it_starts() {
-    let lines = |text| {
-        parse(text)
-            .unwrap()
-            .iter()
-            .map(|entry| entry.line)
-            .collect::<Vec<_>>()
-    };
+    let lines = |text| parse(text).unwrap().iter().map(|entry| entry.line).collect::<Vec<_>>();
     assert_eq!(lines("a=1\nb=2\r\nc=3\rd=4"), [1, 2, 3, 4]);
     assert_eq!(lines("\n#\n\na=\\\n 1\\\n 2\nb=3"), [4, 7]);
 }
@@ -246,14 +211,7 @@ fn a_file_is_utf8_with_or_without_a_mark() {
     assert_eq!(decode(b"a=\xc3\xa9"), Ok("a=\u{e9}"));
     assert_eq!(decode(b"\xef\xbb\xbfa=b"), Ok("a=b"));
     let error = decode(b"a=1\r\nb=2\rc=3\nd=\xe9\ne=5").unwrap_err();
-    assert_eq!(
-        error,
-        FormatError {
-            line: 4,
-            name: None,
-            fault: Fault::NotUtf8
-        }
-    );
+    assert_eq!(error, FormatError { line: 4, name: None, fault: Fault::NotUtf8 });
 }
 
 proptest! {

@@ -10,10 +10,7 @@ use super::super::value::Kind::{
 
 const INT: i64 = i32::MAX as i64;
 const LONG: i64 = i64::MAX;
-const DNS_LOOKUPS: &[&str] = &[
-    "use_all_dns_ips",
-    "resolve_canonical_bootstrap_servers_only",
-];
+const DNS_LOOKUPS: &[&str] = &["use_all_dns_ips", "resolve_canonical_bootstrap_servers_only"];
 
 // One property a line, which the formatter would spread over six.
 #[rustfmt::skip]

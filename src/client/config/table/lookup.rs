@@ -18,11 +18,8 @@ static SECTIONS: [&[Property]; 6] = [
     sasl::PROPERTIES,
 ];
 
-static BY_NAME: LazyLock<HashMap<&str, (&'static str, &'static Property)>> = LazyLock::new(|| {
-    all_names()
-        .map(|(name, property)| (name, (name, property)))
-        .collect()
-});
+static BY_NAME: LazyLock<HashMap<&str, (&'static str, &'static Property)>> =
+    LazyLock::new(|| all_names().map(|(name, property)| (name, (name, property))).collect());
 
 /// Returns every property that a [`Config`](crate::client::config::Config) knows.
 pub fn properties() -> impl Iterator<Item = &'static Property> {
@@ -42,9 +39,7 @@ pub(in super::super) fn names() -> impl Iterator<Item = &'static str> {
 fn all_names() -> impl Iterator<Item = (&'static str, &'static Property)> {
     properties().flat_map(|property| {
         let aliases = property.aliases().iter().copied();
-        once(property.name())
-            .chain(aliases)
-            .map(move |name| (name, property))
+        once(property.name()).chain(aliases).map(move |name| (name, property))
     })
 }
 

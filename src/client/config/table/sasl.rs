@@ -15,10 +15,7 @@ use super::super::value::Kind::{
 const INT: i64 = i32::MAX as i64;
 const LONG: i64 = i64::MAX;
 const ANY: f64 = f64::INFINITY;
-const GRANTS: &[&str] = &[
-    "client_credentials",
-    "urn:ietf:params:oauth:grant-type:jwt-bearer",
-];
+const GRANTS: &[&str] = &["client_credentials", "urn:ietf:params:oauth:grant-type:jwt-bearer"];
 
 const SASL: &str = "Is read where security.protocol is SASL_PLAINTEXT or SASL_SSL.";
 const KERBEROS: &str = "Is read where sasl.mechanism is GSSAPI.";
