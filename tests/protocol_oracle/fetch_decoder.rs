@@ -449,6 +449,48 @@ fn a_large_unknown_tag_is_skipped_in_pieces_and_never_waited_for() {
 }
 
 #[test]
+fn an_unknown_tag_beyond_the_body_is_an_error_before_anything_is_waited_for() {
+    let mut body = one_partition(12, None);
+    body.pop(); // the count of the body's tagged fields
+    body.extend([1, 0x7F, 100]); // one field of tag 127 and 100 bytes, of which 99 can come
+    let mut decoder = FetchDecoder::new(12, body.len() + 99);
+    let mut position = 0;
+    let error = loop {
+        match decoder.step(&body[position..]) {
+            Ok((_, Step::NeedMore { .. })) => panic!("waits"),
+            Ok((consumed, _)) => position += consumed,
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(error.error, WireError::Truncated { missing: 1 });
+}
+
+#[test]
+fn tags_of_later_versions_are_skipped() {
+    let mut body = Vec::new();
+    FetchResponse::default().encode(15, &mut body).unwrap();
+    body.pop();
+    body.extend([1, 0, 1, 0xEE]); // no array of nodes, which it would be from version 16 on
+    check(15, &body, &[1]);
+    assert_eq!(FetchResponse::decode(&body, 15), Ok(FetchResponse::default()));
+    assert!(steps(15, &body, &[1], false).is_ok());
+    assert!(steps(16, &body, &[1], false).is_err());
+}
+
+#[test]
+fn a_known_tag_is_as_long_as_its_field() {
+    let body = one_partition(12, None);
+    let tags = body.len() - 3; // of the partition, then of the topic, then of the body
+    for (length, is_good) in [(8, false), (9, true), (10, false)] {
+        let mut body = body.clone();
+        let field = std::iter::repeat_n(0, length);
+        body.splice(tags..=tags, [1, 1, u8::try_from(length).unwrap()].into_iter().chain(field));
+        check(12, &body, &[1]);
+        assert_eq!(steps(12, &body, &[1], false).is_ok(), is_good, "{length} bytes");
+    }
+}
+
+#[test]
 fn node_endpoints_come_before_the_end() {
     let node = NodeEndpoint { node_id: 4, host: "b4", port: 9092, rack: None };
     let response = FetchResponse { node_endpoints: vec![node], ..FetchResponse::default() };

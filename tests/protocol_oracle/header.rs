@@ -35,7 +35,10 @@ fn header_versions_are_theirs() {
 proptest! {
     #[test]
     fn request_header_is_theirs(
-        (api_key, version) in api(), correlation_id: i32, client_id in nullable_text(), tags in tags()
+        (api_key, version) in api(),
+        correlation_id: i32,
+        client_id in nullable_text(),
+        tags in tags(),
     ) {
         let header_version = their_key(api_key).request_header_version(version);
         let mut theirs = TheirRequestHeader::default()

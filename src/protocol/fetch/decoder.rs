@@ -254,7 +254,7 @@ impl FetchDecoder {
         &self,
         input: &'a [u8],
     ) -> Option<&'a [u8; BATCH_HEADER_BYTES]> {
-        if self.state != State::BatchOrEnd || self.skip_left > 0 {
+        if self.state != State::BatchOrEnd {
             return None;
         }
         let header = input.first_chunk()?;

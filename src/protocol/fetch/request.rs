@@ -376,6 +376,19 @@ mod tests {
     }
 
     #[test]
+    fn tags_of_later_versions_are_skipped() {
+        let mut body = Vec::new();
+        of_partition(FetchPartition::default()).encode(14, &mut body).unwrap();
+        // Behind the partition stand its tags, the topic's, no forgotten topic, no rack, the tags.
+        let partition_tags = body.len() - 5;
+        body.splice(partition_tags..=partition_tags, [2, 0, 1, 0xEE, 1, 1, 0xEE]);
+        let tags = body.len() - 1;
+        body.splice(tags.., [1, 1, 1, 0xEE]);
+        let plain = of_partition(FetchPartition::default());
+        assert_eq!(FetchRequest::decode(&body, 14), Ok(plain));
+    }
+
+    #[test]
     fn drops_what_is_ignorable() {
         let partition = FetchPartition {
             current_leader_epoch: 1,

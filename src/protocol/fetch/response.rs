@@ -213,7 +213,7 @@ impl AbortedTransaction {
     }
 }
 
-/// What follows a partition's records as tagged fields (v12+); all −1 where the broker says nothing.
+/// What follows a partition's records as tagged fields (v12+); −1 where the broker says nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PartitionTail {
     /// Tag 0 (KIP-595): where the client's log leaves the leader's.

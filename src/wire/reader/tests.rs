@@ -84,7 +84,9 @@ proptest! {
     }
 
     #[test]
-    fn garbage_never_panics(flexible: bool, bytes in proptest::collection::vec(any::<u8>(), 0..64)) {
+    fn garbage_never_panics(
+        flexible: bool, bytes in proptest::collection::vec(any::<u8>(), 0..64)
+    ) {
         let fresh = || reader(&bytes, flexible);
         let _ = (fresh().unsigned_varint(), fresh().varint(), fresh().varlong());
         let _ = (fresh().nullable_string(), fresh().nullable_bytes(), fresh().int32_array());
@@ -132,6 +134,7 @@ fn a_count_must_fit_the_bytes_left() {
     let refused = Err(WireError::CountTooLarge { count: 3, bytes_left: 6 });
     assert_eq!(Reader::new(&three).array_count(3), refused);
     assert_eq!(Reader::prefix(&three, 13).array_count(3), Ok(3));
+    assert!(Reader::prefix(&three, 12).array_count(3).is_err());
     let tags = [0xFF, 0xFF, 0xFF, 0xFF, 0x0F, 0, 0];
     assert!(matches!(
         reader(&tags, true).skip_tagged_fields(),
