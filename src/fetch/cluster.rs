@@ -1,0 +1,356 @@
+//! A cluster as its clients see it: brokers, topics, partitions and their leaders.
+//!
+//! What is known comes from Metadata answers and may be stale; an older leader epoch never
+//! replaces a newer one, since brokers learn of a change at different times (KIP-320). The cluster
+//! decides when to ask again and whom; the connections belong to the engine.
+//!
+//! Many consumers share a cluster if their settings are the same. A topic is known as long as one
+//! of them uses it.
+
+#![forbid(unsafe_code)]
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::{Duration, Instant};
+
+use super::backoff::{Backoff, BackoffLimits, Random};
+use super::connection::ConnectionId;
+use super::peer::{Peer, PeerId};
+use crate::protocol::ErrorCode;
+use crate::protocol::metadata::{MetadataResponse, MetadataResponseTopic};
+use crate::topic::TopicName;
+use crate::wire::Uuid;
+
+/// While the cluster is unknown, another server is tried when the last has been silent this long.
+const STAGGER: Duration = Duration::from_millis(250);
+
+/// What a consumer wants of its cluster; consumers with equal settings share one.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ClusterSettings {
+    /// `bootstrap.servers`, as host and port.
+    pub bootstrap: Vec<(String, u16)>,
+    /// `client.id`.
+    pub client_id: String,
+    /// `metadata.max.age.ms`.
+    pub metadata_max_age: Duration,
+    /// `allow.auto.create.topics`.
+    pub allow_auto_create_topics: bool,
+    /// `retry.backoff.ms` and `retry.backoff.max.ms`.
+    pub retry: BackoffLimits,
+    /// `reconnect.backoff.ms` and `reconnect.backoff.max.ms`.
+    pub reconnect: BackoffLimits,
+    /// `socket.connection.setup.timeout.ms` and its maximum.
+    pub setup_timeout: BackoffLimits,
+    /// Whether the bootstrap servers are asked again when no known broker can be reached
+    /// (`metadata.recovery.strategy=rebootstrap`, KIP-899).
+    pub rebootstrap: bool,
+}
+
+/// A partition's place in the cluster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Leadership {
+    /// The leader's node id, −1 while there is none.
+    pub leader: i32,
+    /// The leader's epoch, −1 where the broker does not tell.
+    pub leader_epoch: i32,
+}
+
+/// A topic as far as it is known.
+#[derive(Debug)]
+pub struct Topic {
+    /// All zero before Kafka 2.8.
+    pub topic_id: Uuid,
+    /// What the last answer said of the topic; none before the first.
+    pub error_code: Option<ErrorCode>,
+    /// By partition number.
+    pub partitions: HashMap<i32, Leadership>,
+    /// How many partitions of consumers use the topic.
+    users: usize,
+}
+
+/// Whom to ask for metadata.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Choice {
+    /// When a connection is ready.
+    Ask(ConnectionId),
+    /// When a connection has to be made first.
+    Connect(PeerId),
+    /// When there is nobody to ask until then, or until a connection under way is ready.
+    Wait(Option<Instant>),
+}
+
+/// A cluster without its connections.
+#[derive(Debug)]
+pub struct Cluster {
+    settings: ClusterSettings,
+    nodes: BTreeMap<i32, Peer>,
+    bootstrap: Vec<Peer>,
+    topics: HashMap<TopicName, Topic>,
+    /// When the consumers' topics are asked for next.
+    refresh_at: Instant,
+    refresh_in_flight: bool,
+    /// The earliest time of the next refresh: no two follow each other without a pause.
+    refresh_not_before: Instant,
+    refresh_backoff: Backoff,
+    /// Whether an answer with brokers has ever come.
+    is_known: bool,
+    last_attempt_at: Option<Instant>,
+}
+
+impl Cluster {
+    /// Makes a cluster of which only the bootstrap servers are known.
+    pub fn new(settings: ClusterSettings, random: &mut Random, now: Instant) -> Self {
+        let mut bootstrap: Vec<_> =
+            settings.bootstrap.iter().map(|(host, port)| Peer::new(host, *port)).collect();
+        // Clients that start together should not all ask the first server.
+        let first = random.below(bootstrap.len() as u64);
+        bootstrap.rotate_left(usize::try_from(first).unwrap_or(0));
+        Self {
+            settings,
+            nodes: BTreeMap::new(),
+            bootstrap,
+            topics: HashMap::new(),
+            refresh_at: now,
+            refresh_in_flight: false,
+            refresh_not_before: now,
+            refresh_backoff: Backoff::default(),
+            is_known: false,
+            last_attempt_at: None,
+        }
+    }
+
+    /// Counts one more user of a topic, which is asked for if it is new.
+    pub fn use_topic(&mut self, name: &TopicName, now: Instant) {
+        if let Some(topic) = self.topics.get_mut(name.as_str()) {
+            topic.users += 1;
+            return;
+        }
+        let topic =
+            Topic { topic_id: Uuid::ZERO, error_code: None, partitions: HashMap::new(), users: 1 };
+        self.topics.insert(name.clone(), topic);
+        // A new topic does not wait for the back-off of an old one.
+        self.refresh_not_before = now;
+        self.refresh_at = now;
+    }
+
+    /// Counts one user of a topic less; a topic without users is forgotten.
+    pub fn leave_topic(&mut self, name: &str) {
+        if let Some(topic) = self.topics.get_mut(name) {
+            topic.users = topic.users.saturating_sub(1);
+            if topic.users == 0 {
+                self.topics.remove(name);
+            }
+        }
+    }
+
+    /// Says that what is known has turned out to be stale.
+    pub fn want_refresh(&mut self, now: Instant) {
+        self.refresh_at = self.refresh_at.min(now.max(self.refresh_not_before));
+    }
+
+    /// Returns when the consumers' topics are to be asked for; none while nobody uses any, or an
+    /// answer is awaited.
+    pub fn refresh_at(&self) -> Option<Instant> {
+        (!self.refresh_in_flight && !self.topics.is_empty()).then_some(self.refresh_at)
+    }
+
+    /// Returns the names of the topics that are used.
+    pub fn topic_names(&self) -> impl Iterator<Item = &TopicName> {
+        self.topics.keys()
+    }
+
+    /// Takes note that the refresh is under way.
+    pub fn handle_refresh_sent(&mut self) {
+        self.refresh_in_flight = true;
+    }
+
+    /// Takes note that the refresh failed.
+    pub fn handle_refresh_failed(&mut self, now: Instant, random: &mut Random) {
+        self.refresh_in_flight = false;
+        self.postpone(now, random);
+    }
+
+    fn postpone(&mut self, now: Instant, random: &mut Random) {
+        let delay = self.refresh_backoff.next_delay(self.settings.retry, random);
+        self.refresh_not_before = now + delay;
+        self.refresh_at = self.refresh_not_before;
+    }
+
+    /// Takes the answer to a refresh or to a question; returns the connections to brokers that
+    /// are gone or have moved.
+    pub fn handle_metadata(
+        &mut self,
+        answer: &MetadataResponse<'_>,
+        is_refresh: bool,
+        now: Instant,
+        random: &mut Random,
+    ) -> Vec<ConnectionId> {
+        let lost = if answer.brokers.is_empty() { Vec::new() } else { self.update_nodes(answer) };
+        for topic in &answer.topics {
+            self.update_topic(topic);
+        }
+        if is_refresh {
+            self.refresh_in_flight = false;
+            if answer.brokers.is_empty() || self.lacks_something() {
+                self.postpone(now, random);
+            } else {
+                self.refresh_backoff.reset();
+                self.refresh_not_before = now + self.settings.retry.initial;
+                self.refresh_at = now + self.settings.metadata_max_age;
+            }
+        }
+        lost
+    }
+
+    fn update_nodes(&mut self, answer: &MetadataResponse<'_>) -> Vec<ConnectionId> {
+        self.is_known = true;
+        let mut before = std::mem::take(&mut self.nodes);
+        for broker in &answer.brokers {
+            let Ok(port) = u16::try_from(broker.port) else { continue };
+            let peer = match before.remove(&broker.node_id) {
+                Some(peer) if peer.host == broker.host && peer.port == port => peer,
+                Some(moved) => {
+                    before.insert(broker.node_id, moved);
+                    Peer::new(broker.host, port)
+                }
+                None => Peer::new(broker.host, port),
+            };
+            self.nodes.insert(broker.node_id, peer);
+        }
+        before.into_values().filter_map(|peer| peer.control).collect()
+    }
+
+    fn update_topic(&mut self, told: &MetadataResponseTopic<'_>) {
+        let Some(topic) = told.name.and_then(|name| self.topics.get_mut(name)) else { return };
+        topic.error_code = Some(told.error_code);
+        if told.error_code != ErrorCode::NONE {
+            return;
+        }
+        if told.topic_id != topic.topic_id {
+            // The topic has been made anew: old epochs say nothing.
+            topic.partitions.clear();
+            topic.topic_id = told.topic_id;
+        }
+        for partition in &told.partitions {
+            let now =
+                Leadership { leader: partition.leader_id, leader_epoch: partition.leader_epoch };
+            let known = topic.partitions.entry(partition.partition_index).or_insert(now);
+            if now.leader_epoch < 0 || now.leader_epoch >= known.leader_epoch {
+                *known = now;
+            }
+        }
+    }
+
+    /// Tells whether a topic is missing or a partition has no leader, so that asking again soon
+    /// may help.
+    fn lacks_something(&self) -> bool {
+        self.topics.values().any(|topic| {
+            topic.error_code != Some(ErrorCode::NONE)
+                || topic.partitions.values().any(|partition| partition.leader < 0)
+        })
+    }
+
+    /// Chooses whom to ask: a connection that is ready, else whom to connect to. `is_ready` tells
+    /// of a connection whether it can be asked at once.
+    pub fn choose(&self, now: Instant, is_ready: impl Fn(ConnectionId) -> bool) -> Choice {
+        let ready = self.peers().filter_map(|(_, peer)| peer.control).find(|id| is_ready(*id));
+        if let Some(id) = ready {
+            return Choice::Ask(id);
+        }
+        let under_way = self.peers().any(|(_, peer)| peer.control.is_some());
+        let stagger_ends = self.last_attempt_at.map(|at| at + STAGGER);
+        if under_way && stagger_ends.is_some_and(|end| now < end) {
+            return Choice::Wait(stagger_ends);
+        }
+        let candidates = || self.candidates().filter(|(_, peer)| peer.control.is_none());
+        match candidates().find(|(_, peer)| peer.may_connect(now)) {
+            Some((id, _)) => Choice::Connect(id),
+            None => Choice::Wait(candidates().filter_map(|(_, peer)| peer.retry_at()).min()),
+        }
+    }
+
+    fn peers(&self) -> impl Iterator<Item = (PeerId, &Peer)> {
+        let nodes = self.nodes.iter().map(|(id, peer)| (PeerId::Node(*id), peer));
+        let bootstrap = self.bootstrap.iter().enumerate();
+        nodes.chain(bootstrap.map(|(at, peer)| (PeerId::Bootstrap(at), peer)))
+    }
+
+    /// Peers worth connecting to: the brokers, and the bootstrap servers as long as no broker is
+    /// known or all of them fail.
+    fn candidates(&self) -> impl Iterator<Item = (PeerId, &Peer)> {
+        let all_fail = self.nodes.values().all(Peer::is_failing);
+        let bootstrap = !self.is_known || all_fail && self.settings.rebootstrap;
+        self.peers().filter(move |(id, _)| matches!(id, PeerId::Node(_)) || bootstrap)
+    }
+
+    /// Takes note that a peer is being connected to.
+    pub fn handle_attempt(&mut self, peer: PeerId, connection: ConnectionId, now: Instant) {
+        self.last_attempt_at = Some(now);
+        if let Some(peer) = self.peer_mut(peer) {
+            peer.control = Some(connection);
+        }
+    }
+
+    /// Gives the connection of a bootstrap server to the broker that it has turned out to be, and
+    /// returns that broker.
+    pub fn adopt(&mut self, bootstrap: usize) -> Option<PeerId> {
+        let server = self.bootstrap.get_mut(bootstrap)?;
+        let is_same = |node: &Peer| {
+            node.host == server.host && node.port == server.port && node.control.is_none()
+        };
+        let (id, node) = self.nodes.iter_mut().find(|(_, node)| is_same(node))?;
+        node.control = server.control.take();
+        node.handle_ready();
+        Some(PeerId::Node(*id))
+    }
+
+    /// Returns a peer.
+    pub fn peer(&self, id: PeerId) -> Option<&Peer> {
+        match id {
+            PeerId::Node(node) => self.nodes.get(&node),
+            PeerId::Bootstrap(at) => self.bootstrap.get(at),
+        }
+    }
+
+    /// Returns a peer to change.
+    pub fn peer_mut(&mut self, id: PeerId) -> Option<&mut Peer> {
+        match id {
+            PeerId::Node(node) => self.nodes.get_mut(&node),
+            PeerId::Bootstrap(at) => self.bootstrap.get_mut(at),
+        }
+    }
+
+    /// Returns a topic as far as it is known.
+    pub fn topic(&self, name: &str) -> Option<&Topic> {
+        self.topics.get(name)
+    }
+
+    /// Returns where a partition is, as far as that is known.
+    pub fn leadership(&self, topic: &str, partition: i32) -> Option<Leadership> {
+        self.topics.get(topic)?.partitions.get(&partition).copied()
+    }
+
+    /// Takes a hint of a Fetch answer: the partition's leader has changed (KIP-951).
+    pub fn handle_leader_hint(&mut self, topic: &str, partition: i32, hint: Leadership) {
+        let Some(topic) = self.topics.get_mut(topic) else { return };
+        let Some(known) = topic.partitions.get_mut(&partition) else { return };
+        if hint.leader_epoch > known.leader_epoch && self.nodes.contains_key(&hint.leader) {
+            *known = hint;
+        }
+    }
+
+    /// Tells whether any broker has given metadata yet.
+    pub fn is_known(&self) -> bool {
+        self.is_known
+    }
+
+    /// Says of every server that was tried what it answered.
+    pub fn describe_failures(&self) -> String {
+        let tried = self.peers().filter(|(_, peer)| peer.is_failing() || peer.control.is_some());
+        tried.map(|(_, peer)| peer.describe()).collect::<Vec<_>>().join("; ")
+    }
+
+    /// Returns the settings.
+    pub fn settings(&self) -> &ClusterSettings {
+        &self.settings
+    }
+}

@@ -1,0 +1,198 @@
+//! Connections from the wish for one to their end.
+
+#![forbid(unsafe_code)]
+
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use super::action::Action;
+use super::state::{FetchEngine, Owner};
+use crate::fetch::call::{Call, ClusterId, MetadataCall};
+use crate::fetch::connection::{AddressFamily, Connection, ConnectionId};
+use crate::fetch::failure::Failure;
+use crate::fetch::peer::PeerId;
+
+impl FetchEngine {
+    /// Begins to connect to a peer.
+    pub(super) fn open(&mut self, owner: Owner, cluster_id: ClusterId, peer: PeerId, now: Instant) {
+        let Some(entry) = self.clusters.get(&cluster_id) else { return };
+        let Some(known) = entry.cluster.peer(peer) else { return };
+        let timeout = known.setup_timeout(entry.cluster.settings().setup_timeout);
+        let (host, port) = (known.host.clone(), known.port);
+        let connection = Connection::new(entry.connection.clone(), timeout, now);
+        let id = self.insert_connection(connection, owner, cluster_id, peer);
+        match owner {
+            Owner::Cluster(_) => {
+                if let Some(entry) = self.clusters.get_mut(&cluster_id) {
+                    entry.cluster.handle_attempt(peer, id, now);
+                }
+            }
+            Owner::Fetch { consumer, node, link } => {
+                let consumer = self.consumers.get_mut(&consumer);
+                if let Some(node) = consumer.and_then(|consumer| consumer.nodes.get_mut(&node)) {
+                    node.links[link].connection = Some(id);
+                }
+            }
+        }
+        self.refresh_timer(id);
+        self.actions.push_back(Action::Resolve { connection: id, host, port });
+    }
+
+    /// Takes the addresses of a name, or why there are none.
+    pub fn handle_resolved(
+        &mut self,
+        id: ConnectionId,
+        addresses: Result<Vec<SocketAddr>, String>,
+        now: Instant,
+    ) {
+        match addresses {
+            Ok(addresses) => {
+                let Some(entry) = self.entry_mut(id) else { return };
+                entry.connection.handle_connecting();
+                let family = entry.connection.settings().family;
+                let is_wanted = |address: &SocketAddr| match family {
+                    AddressFamily::Any => true,
+                    AddressFamily::V4 => address.is_ipv4(),
+                    AddressFamily::V6 => address.is_ipv6(),
+                };
+                entry.addresses = addresses.into_iter().filter(is_wanted).collect();
+                let failure = Failure::Resolve("no address".to_owned());
+                self.connect_next(id, &failure, now);
+            }
+            Err(text) => self.fail_connection(id, &Failure::Resolve(text), now),
+        }
+        self.drive(now);
+    }
+
+    /// Tries the next address; the connection ends with `failure` where there is none left.
+    fn connect_next(&mut self, id: ConnectionId, failure: &Failure, now: Instant) {
+        let Some(entry) = self.entry_mut(id) else { return };
+        match entry.addresses.pop_front() {
+            Some(address) => self.actions.push_back(Action::Connect { connection: id, address }),
+            None => self.fail_connection(id, failure, now),
+        }
+    }
+
+    /// Takes note that a socket could not be connected.
+    pub fn handle_connect_failed(&mut self, id: ConnectionId, failure: &Failure, now: Instant) {
+        self.connect_next(id, failure, now);
+        self.drive(now);
+    }
+
+    /// Takes note that a socket is connected.
+    pub fn handle_connected(&mut self, id: ConnectionId, now: Instant) {
+        let Some(entry) = self.entry_mut(id) else { return };
+        match entry.connection.handle_connected(now) {
+            Ok(()) => self.actions.push_back(Action::Flush(id)),
+            Err(failure) => self.fail_connection(id, &failure, now),
+        }
+        self.drive(now);
+    }
+
+    /// Takes note that a connection has learnt what the broker speaks.
+    pub(super) fn handle_ready(&mut self, id: ConnectionId) {
+        self.refresh_timer(id);
+        let Some(entry) = self.entry(id) else { return };
+        let (owner, cluster_id, peer) = (entry.owner, entry.cluster, entry.peer);
+        if let Some(entry) = self.clusters.get_mut(&cluster_id)
+            && let Some(peer) = entry.cluster.peer_mut(peer)
+        {
+            peer.handle_ready();
+        }
+        match owner {
+            Owner::Fetch { consumer, .. } => {
+                self.dirty_consumers.insert(consumer);
+            }
+            Owner::Cluster(_) => self.mark_cluster(cluster_id),
+        }
+    }
+
+    /// Marks a cluster and all of its consumers: they may have waited for a connection.
+    pub(super) fn mark_cluster(&mut self, id: ClusterId) {
+        self.dirty_clusters.insert(id);
+        if let Some(entry) = self.clusters.get(&id) {
+            self.dirty_consumers.extend(&entry.consumers);
+        }
+    }
+
+    /// Ends a connection; what was in flight on it is asked for again.
+    pub(super) fn fail_connection(&mut self, id: ConnectionId, failure: &Failure, now: Instant) {
+        let Some(mut entry) = self.take_connection(id) else { return };
+        let (owner, cluster_id, peer) = (entry.owner, entry.cluster, entry.peer);
+        self.note_failure(cluster_id, peer, id, failure, now);
+        for request in entry.connection.take_in_flight() {
+            self.handle_lost_call(owner, cluster_id, &request.call, now);
+        }
+        if let Owner::Fetch { consumer, node, link } = owner
+            && let Some(consumer) = self.consumers.get_mut(&consumer)
+        {
+            if consumer.overdraft == Some(id) {
+                consumer.overdraft = None;
+                consumer.budget.set_overdrawing(false);
+            }
+            consumer.starved.retain(|starved| *starved != id);
+            if let Some(node) = consumer.nodes.get_mut(&node)
+                && node.links[link].connection == Some(id)
+            {
+                node.links[link].connection = None;
+            }
+        }
+        self.mark_cluster(cluster_id);
+    }
+
+    fn note_failure(
+        &mut self,
+        cluster_id: ClusterId,
+        peer: PeerId,
+        id: ConnectionId,
+        failure: &Failure,
+        now: Instant,
+    ) {
+        let Some(entry) = self.clusters.get_mut(&cluster_id) else { return };
+        let limits = entry.cluster.settings().reconnect;
+        if let Some(peer) = entry.cluster.peer_mut(peer) {
+            let is_news = !peer.is_failing();
+            peer.handle_failure(failure, limits, &mut self.random, now);
+            if peer.control == Some(id) {
+                peer.control = None;
+            }
+            let level = match is_news && !failure.is_planned() {
+                true => log::Level::Warn,
+                false => log::Level::Debug,
+            };
+            let text = format_args!("{}:{} {failure}", peer.host, peer.port);
+            self.logger.log(level, "kfetch::net", text);
+        }
+        if !failure.is_planned() {
+            // The broker may be gone, and its partitions led by another.
+            entry.cluster.want_refresh(now);
+        }
+    }
+
+    fn handle_lost_call(&mut self, owner: Owner, cluster_id: ClusterId, call: &Call, now: Instant) {
+        match (call, owner) {
+            (Call::Metadata(MetadataCall::Refresh), _) => {
+                if let Some(entry) = self.clusters.get_mut(&cluster_id) {
+                    entry.cluster.handle_refresh_failed(now, &mut self.random);
+                }
+            }
+            (Call::Metadata(MetadataCall::Question(number)), _) => {
+                let entry = self.clusters.get_mut(&cluster_id);
+                if let Some(asked) = entry.and_then(|entry| entry.questions.get_mut(number)) {
+                    asked.is_sent = false;
+                }
+            }
+            (Call::ListOffsets(call), _) => {
+                if let Some(consumer) = self.consumers.get_mut(&call.consumer) {
+                    consumer.lookups.handle_lost(call, now, &mut self.random);
+                }
+            }
+            (Call::Fetch(call), Owner::Fetch { consumer, node, .. }) => {
+                if let Some(consumer) = self.consumers.get_mut(&consumer) {
+                    consumer.handle_lost(node, call);
+                }
+            }
+            (Call::Fetch(_), Owner::Cluster(_)) | (Call::ApiVersions, _) => {}
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! A broker, or a bootstrap server that has not said yet which broker it is.
+
+#![forbid(unsafe_code)]
+
+use std::time::{Duration, Instant};
+
+use super::backoff::{Backoff, BackoffLimits, Random};
+use super::connection::ConnectionId;
+use super::failure::Failure;
+
+/// Names a peer of a cluster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum PeerId {
+    /// When it is a broker that Metadata named; its node id.
+    Node(i32),
+    /// When it is an entry of `bootstrap.servers`; its place.
+    Bootstrap(usize),
+}
+
+/// Where a peer is, and how connecting to it went.
+#[derive(Clone, Debug)]
+pub struct Peer {
+    /// Name or address.
+    pub host: String,
+    /// TCP port.
+    pub port: u16,
+    /// The connection for metadata and offset look-ups, from the attempt to connect on.
+    pub control: Option<ConnectionId>,
+    reconnect: Backoff,
+    setup: Backoff,
+    /// When the next attempt may be made, after a failure.
+    retry_at: Option<Instant>,
+    last_failure: Option<String>,
+}
+
+impl Peer {
+    /// Makes a peer that nobody has connected to yet.
+    pub fn new(host: &str, port: u16) -> Self {
+        Self {
+            host: host.to_owned(),
+            port,
+            control: None,
+            reconnect: Backoff::default(),
+            setup: Backoff::default(),
+            retry_at: None,
+            last_failure: None,
+        }
+    }
+
+    /// Takes note that a connection to it has become ready.
+    pub fn handle_ready(&mut self) {
+        self.reconnect.reset();
+        self.setup.reset();
+        self.retry_at = None;
+        self.last_failure = None;
+    }
+
+    /// Takes note that a connection to it has failed.
+    pub fn handle_failure(
+        &mut self,
+        failure: &Failure,
+        limits: BackoffLimits,
+        random: &mut Random,
+        now: Instant,
+    ) {
+        if failure.is_planned() {
+            return;
+        }
+        if matches!(failure, Failure::SetupTimeout(_)) {
+            self.setup.count();
+        }
+        self.retry_at = Some(now + self.reconnect.next_delay(limits, random));
+        self.last_failure = Some(failure.to_string());
+    }
+
+    /// Tells whether the last attempt failed, so that others should be tried as well.
+    pub fn is_failing(&self) -> bool {
+        self.last_failure.is_some()
+    }
+
+    /// Returns when an attempt may be made: none means at once.
+    pub fn retry_at(&self) -> Option<Instant> {
+        self.retry_at
+    }
+
+    /// Tells whether an attempt may be made now.
+    pub fn may_connect(&self, now: Instant) -> bool {
+        self.retry_at.is_none_or(|at| at <= now)
+    }
+
+    /// Returns how long the next attempt may take: it grows with each one that took too long.
+    pub fn setup_timeout(&self, limits: BackoffLimits) -> Duration {
+        self.setup.nominal_delay(limits)
+    }
+
+    /// Says in words what became of it: a line for the report of a start that failed.
+    pub fn describe(&self) -> String {
+        let state = match (&self.last_failure, self.control) {
+            (Some(failure), _) => failure,
+            (None, Some(_)) => "gave no usable metadata yet",
+            (None, None) => "was not asked",
+        };
+        format!("{}:{} {state}", self.host, self.port)
+    }
+}

@@ -1,0 +1,16 @@
+//! The loops with IO: sockets, names, files, clocks and threads.
+//!
+//! | thread | started by | does |
+//! |---|---|---|
+//! | `kfetch` | the first consumer of an engine | every socket, timer and machine |
+//! | `kfetch-dns` | the first name that is no address | resolves names, blocking |
+//! | `kfetch-files` | the first log directory | every file operation |
+//!
+//! They never run the application's code, except for the log callback.
+
+pub mod command;
+pub mod event_loop;
+mod resolver;
+mod sockets;
+mod stream;
+mod waker;
