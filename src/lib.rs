@@ -7,13 +7,17 @@
 //!
 //! Imports go from right to left only, never between two modules that a `|` parts:
 //!
-//! `sync, error, topic, logger ← buffer ← wire ← record | protocol ← log | ring ← fetch ← net ← client ← ffi | cli`
+//! `sync, error, topic, logger ← buffer ← wire ← record | protocol ← log | ring ← fetch ← net ←
+//! client ← ffi | cli`
 
 pub mod buffer;
+#[cfg(not(loom))]
 pub mod client;
 pub mod error;
 #[cfg(not(loom))]
 pub mod fetch;
+#[cfg(not(loom))]
+pub mod net;
 pub mod protocol;
 pub mod record;
 pub mod ring;
@@ -23,6 +27,11 @@ pub mod wire;
 mod logger;
 mod sync;
 
+#[cfg(not(loom))]
+pub use client::{
+    Config, Consumer, Engine, EventKind, Offset, PartitionEvent, PollLimits, Record, Records,
+    WakeupHandle,
+};
 pub use error::{Error, ErrorKind, Result};
 pub use logger::Logger;
 pub use topic::TopicPartition;

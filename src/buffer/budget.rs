@@ -82,13 +82,10 @@ impl Budget {
         self.overdrawing.store(overdrawing, Ordering::Release);
     }
 
-    /// Wakes a producer that waits although what it needs is free: less than a quarter of the
-    /// budget came back, and a poll is about to wait for data that only the producer can bring.
+    /// Wakes a producer that waits, however little has come back: a poll is about to wait for data
+    /// that only the producer can bring.
     pub fn nudge(&self) {
-        if self.is_wanted()
-            && self.free() >= self.wanted.load(Ordering::Relaxed)
-            && self.wake_at.swap(NOBODY_WAITS, Ordering::AcqRel) != NOBODY_WAITS
-        {
+        if self.is_wanted() && self.wake_at.swap(NOBODY_WAITS, Ordering::AcqRel) != NOBODY_WAITS {
             (self.wake)();
         }
     }
@@ -98,12 +95,19 @@ impl Budget {
         self.wake_at.load(Ordering::Acquire) != NOBODY_WAITS
     }
 
-    /// Tells whether the producer waits for credit which only the application can bring back:
-    /// nothing is under way on overdrawn credit, and what is wanted is not free.
+    /// Tells whether a producer waits for credit that is not free.
     pub fn is_exhausted(&self) -> bool {
+        self.is_wanted() && self.free() < self.wanted.load(Ordering::Relaxed)
+    }
+
+    /// Tells whether a producer waits for credit which only the application can bring back: its
+    /// handles hold so much that even an otherwise empty budget would not have it, and nothing is
+    /// under way on overdrawn credit.
+    pub fn is_held(&self) -> bool {
+        let wanted = self.wanted.load(Ordering::Relaxed);
         self.is_wanted()
             && !self.overdrawing.load(Ordering::Acquire)
-            && self.free() < self.wanted.load(Ordering::Relaxed)
+            && self.held() + wanted > self.limit
     }
 
     /// Returns the limit in bytes.

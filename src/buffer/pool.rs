@@ -83,7 +83,7 @@ impl Pool {
         Some(self.block(size, Some(charge)))
     }
 
-    /// Makes a block of at least `bytes`, over the budget if need be, as [`Charge::overdrawn`] does.
+    /// Makes a block of at least `bytes`, over the budget if need be: [`Charge::overdrawn`].
     pub fn overdrawn_block(&mut self, bytes: usize, budget: &Arc<Budget>) -> BlockWriter {
         let size = Self::block_size(bytes);
         let charge = Charge::overdrawn(budget, size);

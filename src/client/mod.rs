@@ -5,4 +5,22 @@
 
 #![forbid(unsafe_code)]
 
+mod assignment;
 pub mod config;
+mod consumer;
+mod engine;
+mod inflate;
+mod offsets;
+mod partition;
+mod poll;
+mod records;
+mod settings;
+mod stats;
+
+pub use assignment::Offset;
+pub use config::Config;
+pub use consumer::{Consumer, WakeupHandle};
+pub use engine::Engine;
+pub use offsets::{OffsetAndTimestamp, Watermarks};
+pub use poll::PollLimits;
+pub use records::{EventKind, Iter, PartitionEvent, PartitionRun, Record, Records};

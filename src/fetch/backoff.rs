@@ -35,7 +35,7 @@ impl Random {
 }
 
 /// The limits of a back-off.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BackoffLimits {
     /// The first delay.
     pub initial: Duration,
@@ -52,12 +52,21 @@ pub struct Backoff {
 impl Backoff {
     /// Counts a failure and returns how long to wait before the next attempt.
     pub fn next_delay(&mut self, limits: BackoffLimits, random: &mut Random) -> Duration {
-        let doubled = limits.initial.saturating_mul(1 << self.failures.min(30));
-        self.failures = self.failures.saturating_add(1);
-        let nominal = doubled.min(limits.max);
+        let nominal = self.nominal_delay(limits);
+        self.count();
         let percent = 100 - JITTER_PERCENT + random.below(2 * JITTER_PERCENT + 1);
         let jittered = nominal.as_nanos().saturating_mul(u128::from(percent)) / 100;
         Duration::from_nanos(u64::try_from(jittered).unwrap_or(u64::MAX)).min(limits.max)
+    }
+
+    /// Returns the delay after the failures so far, without jitter.
+    pub fn nominal_delay(&self, limits: BackoffLimits) -> Duration {
+        limits.initial.saturating_mul(1 << self.failures.min(30)).min(limits.max)
+    }
+
+    /// Counts a failure.
+    pub fn count(&mut self) {
+        self.failures = self.failures.saturating_add(1);
     }
 
     /// Forgets the failures: an attempt has succeeded.

@@ -223,7 +223,8 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// The connection has to be closed then, and counts the request among those in flight. When the broker speaks no version of it that we do, or a field does not fit the version.
+    /// When the broker speaks no version of it that we do, or a field does not fit the version. The
+    /// connection has to be closed then; it counts the request among those in flight.
     pub fn send(
         &mut self,
         now: Instant,

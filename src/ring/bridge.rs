@@ -2,18 +2,20 @@
 
 #![forbid(unsafe_code)]
 
-use std::fmt;
-use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::{fmt, io};
 
 use super::park::{Parker, Signal};
 use super::wake::Event;
 
 /// A loop's parker: the loop sleeps in `epoll_wait` and is woken through its own waker.
-pub type LoopParker = Parker<Box<dyn Signal + Send + Sync>>;
+pub type LoopParker = Parker<LoopSignal>;
 
-impl Signal for Box<dyn Signal + Send + Sync> {
+/// How the operating system wakes a loop.
+pub type LoopSignal = Box<dyn Signal + Send + Sync>;
+
+impl Signal for LoopSignal {
     fn signal(&self) {
         (**self).signal();
     }
@@ -27,6 +29,8 @@ pub struct Bridge {
     feeder: Arc<LoopParker>,
     /// Whether the loop should look after this consumer: credit came back, or a ring has drained.
     attention: AtomicBool,
+    /// Whether the loop is gone, which it is only after a defect.
+    dead: AtomicBool,
 }
 
 impl Bridge {
@@ -37,7 +41,8 @@ impl Bridge {
     /// What the operating system says when it cannot open one more descriptor.
     pub fn new(feeder: Arc<LoopParker>) -> io::Result<Arc<Self>> {
         let application = Parker::new(Event::new()?);
-        Ok(Arc::new(Self { application, feeder, attention: AtomicBool::new(false) }))
+        let (attention, dead) = (AtomicBool::new(false), AtomicBool::new(false));
+        Ok(Arc::new(Self { application, feeder, attention, dead }))
     }
 
     /// Returns the parker of the application's thread.
@@ -49,6 +54,22 @@ impl Bridge {
     pub fn call_feeder(&self) {
         self.attention.store(true, Ordering::Release);
         self.feeder.notify();
+    }
+
+    /// Says that nobody feeds this consumer any more. The loop's thread.
+    pub fn set_dead(&self) {
+        self.dead.store(true, Ordering::Release);
+        self.application.notify();
+    }
+
+    /// Tells whether the loop is gone.
+    pub fn is_dead(&self) -> bool {
+        self.dead.load(Ordering::Acquire)
+    }
+
+    /// Tells whether a request of [`Bridge::call_feeder`] waits. The loop's thread.
+    pub fn has_attention(&self) -> bool {
+        self.attention.load(Ordering::Relaxed)
     }
 
     /// Takes the request of [`Bridge::call_feeder`]. The loop's thread.

@@ -25,6 +25,8 @@ const REFILL_SLOTS: usize = RING_SLOTS / 2;
 pub struct Lane {
     /// The ring's reading half, from its making until the polling thread takes it.
     reading_half: AtomicCell<Option<Box<Consumer<Slot>>>>,
+    /// Whether the reading half waits there, which the cell itself does not tell.
+    has_ring: AtomicBool,
     ready: ReadyBit,
     /// Whether slots wait in the producer's queue. Set by the producer, cleared by either.
     spilled: AtomicBool,
@@ -40,6 +42,7 @@ impl Lane {
     pub fn new(ready: ReadyBit) -> Arc<Self> {
         Arc::new(Self {
             reading_half: AtomicCell::new(None),
+            has_ring: AtomicBool::new(false),
             ready,
             spilled: AtomicBool::new(false),
             high_watermark: AtomicI64::new(-1),
@@ -54,7 +57,15 @@ impl Lane {
     ///
     /// The polling thread.
     pub fn take_reading_half(&self) -> Option<Box<Consumer<Slot>>> {
+        if !self.has_ring.swap(false, Ordering::Acquire) {
+            return None;
+        }
         self.reading_half.take()
+    }
+
+    /// Tells whether the ring has been made and its reading half not been taken.
+    pub fn has_reading_half(&self) -> bool {
+        self.has_ring.load(Ordering::Acquire)
     }
 
     /// Tells, once, that the ring is empty enough for what waits in the producer's queue; called
@@ -145,6 +156,7 @@ impl LaneProducer {
         let ring = self.ring.get_or_insert_with(|| {
             let (producer, consumer) = ring(RING_SLOTS);
             lane.reading_half.store(Some(Box::new(consumer)));
+            lane.has_ring.store(true, Ordering::Release);
             producer
         });
         let mut pushed = false;

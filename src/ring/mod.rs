@@ -22,6 +22,8 @@ pub mod ready;
 pub mod slot;
 pub mod spsc;
 #[cfg(not(loom))]
+pub mod thread;
+#[cfg(not(loom))]
 pub mod wake;
 
 pub use slot::{Slot, SlotKind};

@@ -11,6 +11,8 @@
 
 #![forbid(unsafe_code)]
 
+use std::fmt;
+
 use crossbeam::utils::CachePadded;
 
 use crate::sync::{AtomicBool, Ordering, fence};
@@ -22,10 +24,15 @@ pub trait Signal {
 }
 
 /// The flag that says whether somebody sleeps or is about to.
-#[derive(Debug)]
 pub struct Parker<S> {
     armed: CachePadded<AtomicBool>,
     signal: S,
+}
+
+impl<S> fmt::Debug for Parker<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Parker").field("armed", &self.armed).finish_non_exhaustive()
+    }
 }
 
 impl<S: Signal> Parker<S> {

@@ -112,9 +112,8 @@ impl FetchEngine {
     pub(super) fn expire_questions(&mut self, id: ClusterId, now: Instant) {
         let Some(entry) = self.clusters.get_mut(&id) else { return };
         let why = entry.cluster.describe_failures();
-        let is_late = |(number, asked): (&u64, &TopicsQuestion)| {
-            (asked.deadline <= now).then_some(*number)
-        };
+        let is_late =
+            |(number, asked): (&u64, &TopicsQuestion)| (asked.deadline <= now).then_some(*number);
         let late: Vec<u64> = entry.questions.iter().filter_map(is_late).collect();
         for question in late.iter().filter_map(|number| entry.questions.remove(number)) {
             let text = format!("no broker gave usable metadata in time: {why}");

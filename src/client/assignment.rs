@@ -1,0 +1,379 @@
+//! Which partitions are read, and from where.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::consumer::{Consumer, deadline_after};
+use super::partition::Partition;
+use crate::error::{Error, ErrorKind, Result};
+use crate::fetch::cursor::{NewPartition, StartAt};
+use crate::net::command::What;
+use crate::protocol::list_offsets::{EARLIEST_TIMESTAMP, LATEST_TIMESTAMP};
+use crate::ring::lane::Lane;
+use crate::topic::{TopicName, TopicPartition};
+
+/// The longest topic name that Kafka allows (`Topic.MAX_NAME_LENGTH`).
+const TOPIC_MAX_BYTES: usize = 249;
+
+/// A position to begin at or to seek to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Offset {
+    /// When it is this offset.
+    At(i64),
+    /// When it is the first offset that there is.
+    Beginning,
+    /// When it is the end: the next record that is written.
+    End,
+    /// When it is the first record with this time stamp, in ms, or a later one; the end where
+    /// there is none.
+    Timestamp(i64),
+    /// When `auto.offset.reset` decides.
+    Default,
+}
+
+impl Offset {
+    fn start(self) -> Result<StartAt> {
+        match self {
+            Self::At(offset) if offset < 0 => Err(invalid(format!("offset {offset} is negative"))),
+            Self::Timestamp(ms) if ms < 0 => Err(invalid(format!("time stamp {ms} is negative"))),
+            Self::At(offset) => Ok(StartAt::Offset(offset)),
+            Self::Beginning => Ok(StartAt::Timestamp(EARLIEST_TIMESTAMP)),
+            Self::End => Ok(StartAt::Timestamp(LATEST_TIMESTAMP)),
+            Self::Timestamp(ms) => Ok(StartAt::Timestamp(ms)),
+            Self::Default => Ok(StartAt::Policy),
+        }
+    }
+}
+
+impl Consumer {
+    /// Reads these partitions and no others. Those that are read already go on where they are,
+    /// new ones begin where `auto.offset.reset` says.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidArgument`] for a name that no topic can have, a negative partition or
+    /// one that is listed twice; nothing has changed then.
+    pub fn assign(&mut self, partitions: &[TopicPartition]) -> Result<()> {
+        self.check()?;
+        let wanted = distinct(partitions.iter().map(|wanted| (wanted, Offset::Default)))?;
+        let kept: HashSet<(&str, i32)> =
+            partitions.iter().map(|kept| (kept.topic.as_str(), kept.partition)).collect();
+        let gone: Vec<usize> = self
+            .partitions
+            .iter()
+            .filter(|(_, old)| !kept.contains(&(old.topic.as_str(), old.partition)))
+            .map(|(index, _)| index)
+            .collect();
+        self.remove(&gone)?;
+        let new = wanted.into_iter().filter(|(tp, _)| self.find(tp).is_none()).collect();
+        self.add(new)
+    }
+
+    /// Reads these partitions and no others, each from where it says, also those that are read
+    /// already.
+    ///
+    /// # Errors
+    ///
+    /// As [`Consumer::assign`], and for a negative offset or time.
+    pub fn assign_at(&mut self, partitions: &[(TopicPartition, Offset)]) -> Result<()> {
+        self.check()?;
+        let wanted = distinct(partitions.iter().map(|(tp, offset)| (tp, *offset)))?;
+        let all: Vec<usize> = self.partitions.iter().map(|(index, _)| index).collect();
+        self.remove(&all)?;
+        self.add(wanted)
+    }
+
+    /// Reads these partitions as well, each from where it says.
+    ///
+    /// # Errors
+    ///
+    /// As [`Consumer::assign_at`], and [`ErrorKind::State`] for one that is read already.
+    pub fn incremental_assign(&mut self, partitions: &[(TopicPartition, Offset)]) -> Result<()> {
+        self.check()?;
+        let wanted = distinct(partitions.iter().map(|(tp, offset)| (tp, *offset)))?;
+        if let Some((known, _)) = wanted.iter().find(|(tp, _)| self.find(tp).is_some()) {
+            return Err(Error::new(ErrorKind::State, "the partition is assigned already")
+                .with_partition(&known.topic, known.partition));
+        }
+        self.add(wanted)
+    }
+
+    /// Reads these partitions no more; what has been fetched of them is dropped.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::State`] for one that is not assigned; nothing has changed then.
+    pub fn incremental_unassign(&mut self, partitions: &[TopicPartition]) -> Result<()> {
+        self.check()?;
+        let gone = self.indexes(partitions)?;
+        self.remove(&gone)
+    }
+
+    /// Reads nothing any more.
+    ///
+    /// # Errors
+    ///
+    /// What concerns the whole consumer.
+    pub fn unassign(&mut self) -> Result<()> {
+        self.check()?;
+        let all: Vec<usize> = self.partitions.iter().map(|(index, _)| index).collect();
+        self.remove(&all)
+    }
+
+    /// Returns the partitions that are read, in no order.
+    pub fn assignment(&self) -> Vec<TopicPartition> {
+        self.partitions.iter().map(|(_, partition)| partition.name()).collect()
+    }
+
+    /// Moves the position of one partition; what has been fetched of it is dropped, and a sticky
+    /// error ends.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::State`] where it is not assigned, [`ErrorKind::InvalidArgument`] for a negative
+    /// offset or time.
+    pub fn seek(&mut self, partition: &TopicPartition, offset: Offset) -> Result<()> {
+        self.seek_many(&[(partition.clone(), offset)])
+    }
+
+    /// Moves the positions of many partitions with one message to the engine.
+    ///
+    /// # Errors
+    ///
+    /// As [`Consumer::seek`]; nothing has changed then.
+    pub fn seek_many(&mut self, seeks: &[(TopicPartition, Offset)]) -> Result<()> {
+        self.check()?;
+        let mut starts = Vec::with_capacity(seeks.len());
+        for (partition, offset) in seeks {
+            starts.push((self.index(partition)?, offset.start()?));
+        }
+        let mut commands = Vec::with_capacity(starts.len());
+        for (index, start) in starts {
+            let Some(partition) = self.partitions.get_mut(index) else { continue };
+            let position = match start {
+                StartAt::Offset(offset) => Some(offset),
+                _ => None,
+            };
+            partition.handle_seek(position);
+            commands.push((partition.index, partition.stamp, start));
+        }
+        self.engine.send(self.id, What::Seek(commands))
+    }
+
+    /// Returns the offset of the next record that a poll will return of a partition, after
+    /// waiting up to `timeout` for it to be looked up.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::State`] where it is not assigned, the partition's own error where that is why
+    /// there is no position, [`ErrorKind::Timeout`].
+    pub fn position(&mut self, partition: &TopicPartition, timeout: Duration) -> Result<i64> {
+        self.check()?;
+        let index = self.index(partition)?;
+        let deadline = deadline_after(timeout);
+        loop {
+            let known = match self.partitions.get_mut(index) {
+                Some(partition) => partition.settle_position(&self.bridge),
+                None => None,
+            };
+            match known {
+                Some(Ok(position)) => return Ok(position),
+                Some(Err(error)) => return Err(error),
+                None => {}
+            }
+            self.check_wakeup()?;
+            let found = self.wait_for(deadline, || {
+                let has_news = self.partitions.get(index).is_some_and(Partition::has_news);
+                (has_news || self.is_woken()).then_some(())
+            });
+            if found.is_none() {
+                self.check()?;
+                return Err(Error::new(ErrorKind::Timeout, "no position was found in time")
+                    .with_partition(&partition.topic, partition.partition)
+                    .with_retriable(true));
+            }
+        }
+    }
+
+    /// Holds partitions back; what has been fetched of them is kept.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::State`] for one that is not assigned; nothing has changed then.
+    pub fn pause(&mut self, partitions: &[TopicPartition]) -> Result<()> {
+        self.set_paused(partitions, true)
+    }
+
+    /// Goes on with partitions that were held back.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::State`] for one that is not assigned; nothing has changed then.
+    pub fn resume(&mut self, partitions: &[TopicPartition]) -> Result<()> {
+        self.set_paused(partitions, false)
+    }
+
+    fn set_paused(&mut self, partitions: &[TopicPartition], paused: bool) -> Result<()> {
+        self.check()?;
+        let indexes = self.indexes(partitions)?;
+        let mut changed = Vec::new();
+        for index in indexes {
+            let Some(partition) = self.partitions.get_mut(index) else { continue };
+            if partition.paused == paused {
+                continue;
+            }
+            partition.paused = paused;
+            changed.push(partition.index);
+            if !paused && !partition.is_listed {
+                partition.is_listed = true;
+                self.listed.push_back(index);
+            }
+        }
+        self.engine.send(self.id, What::Pause(changed, paused))
+    }
+
+    /// Returns the partitions that are held back, in no order.
+    pub fn paused(&self) -> Vec<TopicPartition> {
+        let paused = self.partitions.iter().filter(|(_, partition)| partition.paused);
+        paused.map(|(_, partition)| partition.name()).collect()
+    }
+
+    /// Returns the error that stopped a partition, until a seek ends it.
+    pub fn partition_error(&self, partition: &TopicPartition) -> Option<&Error> {
+        self.partitions.get(self.find(partition)?)?.failed.as_ref()
+    }
+
+    /// Drops what has been fetched of paused partitions: the budget is needed by others. They
+    /// will be fetched again, from where they are.
+    pub(super) fn drop_paused(&mut self) -> Result<()> {
+        let mut seeks = Vec::new();
+        for (_, partition) in &mut self.partitions {
+            if partition.paused
+                && partition.has_buffered()
+                && let Some(position) = partition.position
+            {
+                partition.handle_seek(Some(position));
+                seeks.push((partition.index, partition.stamp, StartAt::Offset(position)));
+            }
+        }
+        if seeks.is_empty() { Ok(()) } else { self.engine.send(self.id, What::Seek(seeks)) }
+    }
+
+    fn add(&mut self, wanted: Vec<(&TopicPartition, Offset)>) -> Result<()> {
+        let mut new = Vec::with_capacity(wanted.len());
+        for (wanted, offset) in wanted {
+            let start = offset.start()?;
+            let topic = self.topic_name(&wanted.topic);
+            let slot = self.partitions.vacant_entry();
+            let index = slot.key();
+            let number = u32::try_from(index).unwrap_or(u32::MAX);
+            let lane = Lane::new(self.ready.bit(index));
+            let mut partition =
+                Partition::new(topic.clone(), wanted.partition, number, Arc::clone(&lane));
+            if let StartAt::Offset(offset) = start {
+                partition.position = Some(offset);
+            }
+            slot.insert(partition);
+            self.by_name.entry(topic.clone()).or_default().insert(wanted.partition, index);
+            new.push(NewPartition {
+                index: number,
+                topic,
+                partition: wanted.partition,
+                stamp: 0,
+                start,
+                paused: false,
+                lane,
+            });
+        }
+        self.engine.send(self.id, What::Assign(new))
+    }
+
+    fn remove(&mut self, gone: &[usize]) -> Result<()> {
+        let mut indexes = Vec::with_capacity(gone.len());
+        for index in gone {
+            let Some(partition) = self.partitions.try_remove(*index) else { continue };
+            indexes.push(partition.index);
+            if let Some(partitions) = self.by_name.get_mut(partition.topic.as_str()) {
+                partitions.remove(&partition.partition);
+                if partitions.is_empty() {
+                    self.by_name.remove(partition.topic.as_str());
+                }
+            }
+        }
+        if indexes.is_empty() {
+            return Ok(());
+        }
+        self.listed.retain(|index| self.partitions.contains(*index));
+        self.engine.send(self.id, What::Unassign(indexes))
+    }
+
+    /// Returns the shared name of a topic.
+    pub(super) fn topic_name(&self, name: &str) -> TopicName {
+        let known = self.by_name.get_key_value(name).map(|(name, _)| name.clone());
+        known.unwrap_or_else(|| TopicName::new(name))
+    }
+
+    fn find(&self, partition: &TopicPartition) -> Option<usize> {
+        self.by_name.get(partition.topic.as_str())?.get(&partition.partition).copied()
+    }
+
+    /// Returns the index of a partition that is read.
+    pub(super) fn index(&self, partition: &TopicPartition) -> Result<usize> {
+        self.find(partition).ok_or_else(|| {
+            Error::new(ErrorKind::State, "the partition is not assigned")
+                .with_partition(&partition.topic, partition.partition)
+        })
+    }
+
+    fn indexes(&self, partitions: &[TopicPartition]) -> Result<Vec<usize>> {
+        partitions.iter().map(|partition| self.index(partition)).collect()
+    }
+}
+
+/// Checks names and offsets, and that no partition is listed twice.
+fn distinct<'a>(
+    partitions: impl Iterator<Item = (&'a TopicPartition, Offset)>,
+) -> Result<Vec<(&'a TopicPartition, Offset)>> {
+    let mut seen = HashSet::new();
+    let mut wanted = Vec::new();
+    for (partition, offset) in partitions {
+        check_partition(partition)?;
+        offset.start()?;
+        if !seen.insert(partition) {
+            return Err(invalid(format!("{partition} is listed twice")));
+        }
+        wanted.push((partition, offset));
+    }
+    Ok(wanted)
+}
+
+/// Refuses what can be no partition.
+pub(super) fn check_partition(partition: &TopicPartition) -> Result<()> {
+    check_topic(&partition.topic)?;
+    if partition.partition < 0 {
+        return Err(invalid(format!("partition {} is negative", partition.partition)));
+    }
+    Ok(())
+}
+
+/// Refuses what can be no topic's name (Kafka's `Topic.validate`).
+pub(super) fn check_topic(name: &str) -> Result<()> {
+    let is_legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    if name.is_empty() || name == "." || name == ".." {
+        return Err(invalid(format!("'{name}' cannot be a topic's name")));
+    }
+    if name.len() > TOPIC_MAX_BYTES {
+        let text =
+            format!("a topic's name has at most {TOPIC_MAX_BYTES} bytes, not {}", name.len());
+        return Err(invalid(text));
+    }
+    match name.chars().find(|c| !is_legal(*c)) {
+        Some(c) => Err(invalid(format!("a topic's name has no {c:?}: {name:?}"))),
+        None => Ok(()),
+    }
+}
+
+pub(super) fn invalid(text: String) -> Error {
+    Error::new(ErrorKind::InvalidArgument, text)
+}

@@ -1,0 +1,283 @@
+//! The consumer: what an application holds.
+
+use std::collections::{HashMap, VecDeque};
+use std::fmt;
+use std::os::fd::RawFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use slab::Slab;
+
+use super::config::{Config, ConsumerConfig, Source};
+use super::engine::{Engine, dead, no_resource};
+use super::inflate::InflatePool;
+use super::partition::Partition;
+use super::records::Recycler;
+use super::settings;
+use super::stats::Counters;
+use crate::buffer::Budget;
+use crate::error::{Error, ErrorKind, Result};
+use crate::fetch::call::ConsumerId;
+use crate::fetch::reply::Reply;
+use crate::net::command::{NewConsumer, NewSource, What};
+use crate::ring::bridge::Bridge;
+use crate::ring::ready::ReadySet;
+use crate::ring::wake::Waited;
+use crate::topic::TopicName;
+
+/// Reads partitions of Kafka topics, from brokers or from log directories.
+///
+/// # Threads
+///
+/// One thread at a time; [`Consumer::wakeup_handle`] gives others a way to end a poll.
+///
+/// # Examples
+///
+/// ```no_run
+/// use std::time::Duration;
+/// use kfetch::{Config, Consumer, TopicPartition};
+///
+/// # fn main() -> kfetch::Result<()> {
+/// let config = Config::new()
+///     .with("bootstrap.servers", "localhost:9092")?
+///     .with("auto.offset.reset", "earliest")?;
+/// let mut consumer = Consumer::new(&config)?;
+/// consumer.assign(&[TopicPartition::new("orders", 0)])?;
+/// while let Some(records) = consumer.poll(Duration::from_secs(5))? {
+///     for record in &records {
+///         println!("{} {:?}", record.offset(), record.value());
+///     }
+/// }
+/// # Ok(())
+/// # }
+/// ```
+pub struct Consumer {
+    pub(super) config: ConsumerConfig,
+    pub(super) engine: Engine,
+    pub(super) id: ConsumerId,
+    pub(super) bridge: Arc<Bridge>,
+    pub(super) budget: Arc<Budget>,
+    pub(super) control: Arc<Control>,
+    pub(super) partitions: Slab<Partition>,
+    pub(super) by_name: HashMap<TopicName, HashMap<i32, usize>>,
+    pub(super) ready: ReadySet,
+    /// Partitions with data, in the order in which they are served.
+    pub(super) listed: VecDeque<usize>,
+    pub(super) inflate: InflatePool,
+    pub(super) recycler: Recycler,
+    /// The number of the next handle.
+    pub(super) serial: u64,
+    pub(super) counters: Counters,
+    is_closed: bool,
+}
+
+/// What other threads may touch.
+#[derive(Debug)]
+pub(super) struct Control {
+    /// Whether `wakeup` has been called and no call has ended for it yet.
+    woken: AtomicBool,
+    bridge: Arc<Bridge>,
+}
+
+/// Ends a poll that waits, from any thread or a signal handler.
+#[derive(Clone, Debug)]
+pub struct WakeupHandle(Arc<Control>);
+
+impl WakeupHandle {
+    /// Makes the consumer's running or next blocking call end with [`ErrorKind::Wakeup`].
+    pub fn wakeup(&self) {
+        self.0.woken.store(true, Ordering::Release);
+        self.0.bridge.application().notify();
+    }
+}
+
+impl Consumer {
+    /// Makes a consumer on the process's default engine.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`] for what the configuration lacks or cannot have, and
+    /// [`ErrorKind::Resource`] when there is no thread or descriptor left.
+    pub fn new(config: &Config) -> Result<Self> {
+        let config = config.consumer()?;
+        Self::with_engine(&Engine::shared()?, config)
+    }
+
+    /// Makes a consumer on an engine.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Resource`] when there is no descriptor left.
+    pub fn with_engine(engine: &Engine, config: ConsumerConfig) -> Result<Self> {
+        let Some(commands) = engine.commands() else { return Err(dead()) };
+        let bridge = Bridge::new(Arc::clone(commands.parker())).map_err(no_resource)?;
+        let calling = Arc::clone(&bridge);
+        let wake = Box::new(move || calling.call_feeder());
+        let budget = Budget::new(config.memory_max_bytes, wake);
+        let id = engine.new_consumer_id();
+        let source = match &config.source {
+            Source::Brokers(servers) => NewSource::Cluster(settings::cluster(&config, servers)),
+            Source::LogDirs(_) => {
+                return Err(Error::new(ErrorKind::Config, "log.dirs is not built yet"));
+            }
+        };
+        let new = NewConsumer {
+            source,
+            settings: settings::fetch(&config, clock()),
+            bridge: Arc::clone(&bridge),
+            budget: Arc::clone(&budget),
+        };
+        engine.send(id, What::Add(Box::new(new)))?;
+        for warning in config.warnings() {
+            engine.logger().warn("kfetch::config", format_args!("{warning}"));
+        }
+        let inflate = InflatePool::new(Arc::clone(&budget), config.batch_inflated_max_bytes);
+        let control =
+            Arc::new(Control { woken: AtomicBool::new(false), bridge: Arc::clone(&bridge) });
+        Ok(Self {
+            config,
+            engine: engine.clone(),
+            id,
+            bridge,
+            budget,
+            control,
+            partitions: Slab::new(),
+            by_name: HashMap::new(),
+            ready: ReadySet::default(),
+            listed: VecDeque::new(),
+            inflate,
+            recycler: Recycler::new(),
+            serial: 0,
+            counters: Counters::default(),
+            is_closed: false,
+        })
+    }
+
+    /// Returns a handle that ends a poll from elsewhere.
+    pub fn wakeup_handle(&self) -> WakeupHandle {
+        WakeupHandle(Arc::clone(&self.control))
+    }
+
+    /// Returns a descriptor that is readable when a poll would return something at once. It is
+    /// not to be read; poll until nothing comes before waiting for it.
+    pub fn fd(&self) -> RawFd {
+        self.bridge.application().signal().fd()
+    }
+
+    /// Returns the configuration.
+    pub fn config(&self) -> &ConsumerConfig {
+        &self.config
+    }
+
+    /// Lets everything go and waits up to `timeout` until the engine has done so. Handles stay
+    /// valid.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Timeout`] when the engine did not answer in time; the consumer is closed then
+    /// as well.
+    pub fn close(&mut self, timeout: Duration) -> Result<()> {
+        if self.is_closed {
+            return Ok(());
+        }
+        self.is_closed = true;
+        self.partitions.clear();
+        self.by_name.clear();
+        self.listed.clear();
+        let done = Arc::new(AtomicBool::new(false));
+        let (flag, bridge) = (Arc::clone(&done), Arc::clone(&self.bridge));
+        let reply = Reply::new(move |()| {
+            flag.store(true, Ordering::Release);
+            bridge.application().notify();
+        });
+        self.engine.send(self.id, What::Remove(reply))?;
+        let deadline = deadline_after(timeout);
+        match self.wait_for(deadline, || done.load(Ordering::Acquire).then_some(())) {
+            Some(()) => Ok(()),
+            None => Err(Error::new(ErrorKind::Timeout, "the engine did not answer in time")),
+        }
+    }
+
+    /// Refuses calls on a consumer that is closed or whose engine is dead.
+    pub(super) fn check(&self) -> Result<()> {
+        if self.is_closed {
+            return Err(Error::new(ErrorKind::Closed, "the consumer is closed"));
+        }
+        if self.bridge.is_dead() {
+            return Err(dead());
+        }
+        Ok(())
+    }
+
+    /// Ends a call for which `wakeup` was called, once.
+    pub(super) fn check_wakeup(&self) -> Result<()> {
+        let woken = &self.control.woken;
+        if woken.load(Ordering::Relaxed) && woken.swap(false, Ordering::Acquire) {
+            return Err(Error::new(ErrorKind::Wakeup, "wakeup was called"));
+        }
+        Ok(())
+    }
+
+    pub(super) fn is_woken(&self) -> bool {
+        self.control.woken.load(Ordering::Acquire)
+    }
+
+    /// Waits until `ready` gives something or the deadline has passed.
+    pub(super) fn wait_for<T>(
+        &self,
+        deadline: Option<Instant>,
+        mut ready: impl FnMut() -> Option<T>,
+    ) -> Option<T> {
+        let parker = self.bridge.application();
+        loop {
+            parker.signal().drain();
+            parker.arm();
+            let found = ready();
+            if found.is_some() || self.bridge.is_dead() {
+                parker.disarm();
+                return found;
+            }
+            let left = deadline.map(|deadline| deadline.saturating_duration_since(clock()));
+            if left == Some(Duration::ZERO) {
+                parker.disarm();
+                return None;
+            }
+            // An interruption only brings another look.
+            if !matches!(parker.signal().wait(left), Ok(Waited::Signalled | Waited::Interrupted)) {
+                parker.disarm();
+                return ready();
+            }
+        }
+    }
+}
+
+impl Drop for Consumer {
+    fn drop(&mut self) {
+        if !self.is_closed {
+            // Nobody waits for the outcome.
+            drop(self.engine.send(self.id, What::Remove(Reply::new(|()| {}))));
+        }
+    }
+}
+
+impl fmt::Debug for Consumer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Consumer")
+            .field("id", &self.id)
+            .field("partitions", &self.partitions.len())
+            .field("closed", &self.is_closed)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Reads the clock.
+pub(super) fn clock() -> Instant {
+    #[allow(clippy::disallowed_methods, reason = "a poll's deadline")]
+    Instant::now()
+}
+
+/// Returns when a call that begins now is over; none where that is beyond what a clock can tell.
+pub(super) fn deadline_after(timeout: Duration) -> Option<Instant> {
+    clock().checked_add(timeout)
+}

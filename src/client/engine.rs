@@ -1,0 +1,138 @@
+//! The engine that consumers share: one thread for all of their brokers.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::thread::JoinHandle;
+use std::time::{SystemTime, UNIX_EPOCH};
+use std::{fmt, io, thread};
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::fetch::call::ConsumerId;
+use crate::logger::Logger;
+use crate::net::command::{Commands, What};
+use crate::net::event_loop::EventLoop;
+use crate::ring::thread::spawn;
+
+/// The engine of consumers that were not given one.
+static DEFAULT: Mutex<Weak<Shared>> = Mutex::new(Weak::new());
+
+/// A thread that serves any number of consumers; it ends with the last clone of its engine, of
+/// which every consumer has one.
+///
+/// # Threads
+///
+/// Any thread.
+#[derive(Clone)]
+pub struct Engine {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    /// None only while it is being dropped.
+    commands: Option<Commands>,
+    thread: Option<JoinHandle<io::Result<()>>>,
+    next_consumer: AtomicU64,
+    logger: Arc<Logger>,
+}
+
+impl Engine {
+    /// Starts an engine of its own, for isolation from the consumers of others.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Resource`] when there is no thread or no descriptor left.
+    pub fn new() -> Result<Self> {
+        Self::with_logger(Logger::without_callback())
+    }
+
+    /// Starts an engine whose messages go to `logger`.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Resource`] when there is no thread or no descriptor left.
+    pub fn with_logger(logger: Logger) -> Result<Self> {
+        let logger = Arc::new(logger);
+        let (event_loop, commands) =
+            EventLoop::new(Arc::clone(&logger), seed()).map_err(no_resource)?;
+        let thread = spawn("kfetch", move || event_loop.run()).map_err(no_resource)?;
+        let shared = Shared {
+            commands: Some(commands),
+            thread: Some(thread),
+            next_consumer: AtomicU64::new(0),
+            logger,
+        };
+        Ok(Self { shared: Arc::new(shared) })
+    }
+
+    /// Returns the process's default engine, which is started if no consumer uses it yet.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Resource`] when there is no thread or no descriptor left.
+    pub fn shared() -> Result<Self> {
+        let mut default = DEFAULT.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(shared) = default.upgrade() {
+            return Ok(Self { shared });
+        }
+        let engine = Self::new()?;
+        *default = Arc::downgrade(&engine.shared);
+        Ok(engine)
+    }
+
+    pub(super) fn new_consumer_id(&self) -> ConsumerId {
+        ConsumerId(self.shared.next_consumer.fetch_add(1, Ordering::Relaxed))
+    }
+
+    pub(super) fn commands(&self) -> Option<&Commands> {
+        self.shared.commands.as_ref()
+    }
+
+    /// Sends a command; an engine whose thread is gone is an error.
+    pub(super) fn send(&self, consumer: ConsumerId, what: What) -> Result<()> {
+        match self.commands() {
+            Some(commands) if commands.send(consumer, what) => Ok(()),
+            _ => Err(dead()),
+        }
+    }
+
+    pub(super) fn logger(&self) -> &Arc<Logger> {
+        &self.shared.logger
+    }
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine").finish_non_exhaustive()
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        let Some(commands) = self.commands.take() else { return };
+        let parker = Arc::clone(commands.parker());
+        // The loop ends when the last sender is gone; it may be asleep.
+        drop(commands);
+        parker.notify();
+        if let Some(thread) = self.thread.take()
+            && thread.thread().id() != thread::current().id()
+        {
+            // A loop that failed has told its consumers.
+            drop(thread.join());
+        }
+    }
+}
+
+/// Says that the engine's thread is gone, which is a defect of kfetch.
+pub(super) fn dead() -> Error {
+    Error::new(ErrorKind::Poisoned, "the engine has met a defect and stopped").with_fatal()
+}
+
+pub(super) fn no_resource(error: io::Error) -> Error {
+    Error::new(ErrorKind::Resource, error.to_string())
+}
+
+/// Returns a number that differs from process to process, for jitter.
+fn seed() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    since.as_secs() ^ (u64::from(since.subsec_nanos()) << 32) ^ u64::from(std::process::id())
+}
