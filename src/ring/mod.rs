@@ -25,6 +25,8 @@ pub mod spsc;
 pub mod thread;
 #[cfg(not(loom))]
 pub mod wake;
+#[cfg(not(loom))]
+pub mod watch;
 
 pub use slot::{Slot, SlotKind};
 pub use spsc::{Consumer, Producer, ring};
