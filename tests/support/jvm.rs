@@ -1,5 +1,7 @@
 //! Where Java and Kafka's jars are.
 
+use std::fs::File;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
@@ -26,6 +28,15 @@ pub(crate) fn command(options: &[&str], main_class: &str) -> Command {
         .args(options)
         .args(["-cp", &class_path, main_class]);
     command
+}
+
+/// Adds this test binary to the list by which `.ci/run` proves that Kafka was started.
+pub(crate) fn note_started() {
+    let binary = std::env::current_exe().expect("a running binary");
+    let line = format!("{}\n", binary.file_stem().unwrap_or_default().display());
+    let list = Path::new(KAFKA).join("started");
+    let mut list = File::options().create(true).append(true).open(list).expect("target/kafka");
+    list.write_all(line.as_bytes()).expect("target/kafka is writable");
 }
 
 fn directory(name: &str) -> String {

@@ -161,6 +161,7 @@ impl ClusterBuilder {
         let brokers: Vec<Broker> = (1..).zip(&ports).map(broker).collect();
         let cluster = Cluster { brokers, directory, _turn: turn };
         cluster.brokers.iter().for_each(Broker::wait_started);
+        jvm::note_started();
         cluster
     }
 
