@@ -376,6 +376,3 @@ fn read_bytes(
     }
     Ok((position, len))
 }
-
-#[cfg(test)]
-mod tests;

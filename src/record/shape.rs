@@ -94,36 +94,32 @@ pub(super) fn decode_runs(
 
 type Run = fn(&[u8], &Frame, &mut Place, &mut [Descriptor]) -> usize;
 
-/// A run of fewer records did not pay for the jump to its loop. The next one then takes timestamps
-/// of all widths, as these are what changes most.
+/// A run of fewer records did not pay for the jump to its loop: the next one is a loose one.
 const RUN_SHORT: usize = 8;
 
-/// Stands for a timestamp of any width up to 8 bytes.
+/// The timestamp width of the loose shapes, which take timestamps of any width up to 8 bytes and
+/// keys whose length has one byte or two, or which are null.
 const ANY: u32 = 0;
 
-/// The loops by shape: bit 0 for a length of two bytes, bit 1 for an offset of two, bit 2 for a
-/// null key, and from bit 3 on the timestamp: one byte, two, any.
-const RUNS: [Run; 24] = [
+/// The loops by shape: bit 0 for a length of two bytes, bit 1 for an offset of two, then either
+/// bit 2 for a timestamp of two and bit 3 for a null key, or bit 4 for a loose shape.
+const RUNS: [Run; 20] = [
     run::<1, 1, 1, true>,
     run::<2, 1, 1, true>,
     run::<1, 1, 2, true>,
     run::<2, 1, 2, true>,
-    run::<1, 1, 1, false>,
-    run::<2, 1, 1, false>,
-    run::<1, 1, 2, false>,
-    run::<2, 1, 2, false>,
     run::<1, 2, 1, true>,
     run::<2, 2, 1, true>,
     run::<1, 2, 2, true>,
     run::<2, 2, 2, true>,
+    run::<1, 1, 1, false>,
+    run::<2, 1, 1, false>,
+    run::<1, 1, 2, false>,
+    run::<2, 1, 2, false>,
     run::<1, 2, 1, false>,
     run::<2, 2, 1, false>,
     run::<1, 2, 2, false>,
     run::<2, 2, 2, false>,
-    run::<1, ANY, 1, true>,
-    run::<2, ANY, 1, true>,
-    run::<1, ANY, 2, true>,
-    run::<2, ANY, 2, true>,
     run::<1, ANY, 1, false>,
     run::<2, ANY, 1, false>,
     run::<1, ANY, 2, false>,
@@ -132,20 +128,21 @@ const RUNS: [Run; 24] = [
 
 /// Guesses the shape of the record at `position` from its continuation bits; the loop checks it.
 #[inline]
-fn shape_at(window: &[u8], position: u32, any_time: bool) -> Option<usize> {
-    let word = word_at(window, position as usize)?;
-    let (length, time_at) = if word & 0x80 == 0 { (0, 2) } else { (1, 3) };
-    let time_width = width(word_at(window, (position as usize).wrapping_add(time_at))?)?;
-    let offset_at = (position as usize).wrapping_add(time_at).wrapping_add(time_width as usize);
-    let word = word_at(window, offset_at)?;
-    let (offset, word) = if word & 0x80 == 0 { (0, word >> 8) } else { (2, word >> 16) };
-    let null_key = if word & 1 == 0 { 0 } else { 4 };
-    let time = match time_width {
-        1 if !any_time => 0,
-        2 if !any_time => 8,
-        _ => 16,
+fn shape_at(window: &[u8], position: u32, is_loose: bool) -> Option<usize> {
+    let start = position as usize;
+    let (length, time_at) = match word_at(window, start)? & 0x80 {
+        0 => (0, start.wrapping_add(2)),
+        _ => (1, start.wrapping_add(3)),
     };
-    Some(length | offset | null_key | time)
+    let time_width = width(word_at(window, time_at)?)?;
+    let word = word_at(window, time_at.wrapping_add(time_width as usize))?;
+    let (offset, word) = if word & 0x80 == 0 { (0, word >> 8) } else { (2, word >> 16) };
+    if is_loose || time_width > 2 || word & 0x80 != 0 {
+        return Some(length | offset | 16);
+    }
+    let time = if time_width == 1 { 0 } else { 4 };
+    let null_key = if word & 1 == 0 { 0 } else { 8 };
+    Some(length | offset | time | null_key)
 }
 
 /// The loop of one shape; see the module's documentation.
@@ -166,9 +163,8 @@ fn run<const LENGTH: u32, const TIME: u32, const OFFSET: u32, const KEYED: bool>
         let Some(head) = read_head::<LENGTH, TIME, OFFSET, KEYED>(window, start) else {
             break;
         };
-        let key_len = if KEYED { natural(head.tail, OFFSET, 1) } else { 0 };
-        let key = head.tail_at.wrapping_add(const { OFFSET + 1 } as usize);
-        let value_len_at = key.wrapping_add(key_len as usize);
+        let key = head.key_len_at.wrapping_add(head.key_len.width);
+        let value_len_at = key.wrapping_add(head.key_len.bytes as usize);
         let Some(value_len) = read_len(window, value_len_at) else {
             break;
         };
@@ -182,23 +178,22 @@ fn run<const LENGTH: u32, const TIME: u32, const OFFSET: u32, const KEYED: bool>
             },
             _ => break,
         };
-        let delta = natural(head.tail, 0, OFFSET);
-        if delta < next_delta || delta >= frame.stop_delta {
+        if head.delta < next_delta || head.delta >= frame.stop_delta {
             break;
         }
         *slot = Descriptor {
-            offset: frame.base_offset.wrapping_add(i64::from(delta)),
+            offset: frame.base_offset.wrapping_add(i64::from(head.delta)),
             timestamp: frame
                 .base_timestamp
                 .wrapping_add(head.timestamp_delta & frame.timestamp_mask),
             block: frame.block,
             key: key as u32,
             value: value as u32,
-            key_len: if KEYED { key_len.cast_signed() } else { -1 },
+            key_len: head.key_len.len,
             value_len: value_len.len,
             header_count,
         };
-        next_delta = delta.wrapping_add(1);
+        next_delta = head.delta.wrapping_add(1);
         position = head.end as u32;
         records = records.wrapping_add(1);
     }
@@ -211,10 +206,29 @@ struct Head {
     /// Where the record ends by its length.
     end: usize,
     timestamp_delta: i64,
-    /// Where the offset delta stands.
-    tail_at: usize,
-    /// The bytes from there on, offset delta and key length at least.
-    tail: u64,
+    delta: u32,
+    key_len: Len,
+    /// Where the key's length stands.
+    key_len_at: usize,
+}
+
+/// The length of a key or a value.
+struct Len {
+    /// The length, −1 for null.
+    len: i32,
+    /// The bytes that are there: none for null.
+    bytes: u32,
+    /// How many bytes the varint has.
+    width: usize,
+}
+
+impl Len {
+    const NULL: Self = Self { len: -1, bytes: 0, width: 1 };
+
+    #[inline(always)]
+    fn new(bytes: u32, width: usize) -> Self {
+        Self { len: bytes.cast_signed(), bytes, width }
+    }
 }
 
 /// Reads the head of the record at `start` if it has this shape.
@@ -224,32 +238,44 @@ fn read_head<const LENGTH: u32, const TIME: u32, const OFFSET: u32, const KEYED:
     start: usize,
 ) -> Option<Head> {
     let (mask, wanted) = const { head_pattern(LENGTH, TIME, OFFSET, KEYED) };
-    let time_at = const { LENGTH + 1 };
     let word = word_at(window, start)?;
     if word & mask != wanted {
         return None;
     }
-    let end = start.wrapping_add(LENGTH as usize).wrapping_add(natural(word, 0, LENGTH) as usize);
+    let body_at = start.wrapping_add(LENGTH as usize);
+    let end = body_at.wrapping_add(natural(word, 0, LENGTH) as usize);
     if TIME == ANY {
-        let (mask, wanted) = const { tail_pattern(OFFSET, KEYED) };
-        let time = word_at(window, start.wrapping_add(time_at as usize))?;
+        let (mask, wanted) = const { natural_pattern(OFFSET) };
+        let time_at = body_at.wrapping_add(1);
+        let time = word_at(window, time_at)?;
         let width = width(time)?;
-        let tail_at = start.wrapping_add(time_at.wrapping_add(width) as usize);
-        let tail = word_at(window, tail_at)?;
-        let timestamp_delta = zigzag(squeeze(time, width));
-        (tail & mask == wanted).then_some(Head { end, timestamp_delta, tail_at, tail })
-    } else {
-        let tail_at = const { LENGTH + 1 + TIME };
-        Some(Head {
+        let offset_at = time_at.wrapping_add(width as usize);
+        let offset = word_at(window, offset_at)?;
+        if offset & mask != wanted {
+            return None;
+        }
+        let key_len_at = offset_at.wrapping_add(OFFSET as usize);
+        return Some(Head {
             end,
-            timestamp_delta: zigzag(u64::from(code(word, time_at, TIME))),
-            tail_at: start.wrapping_add(tail_at as usize),
-            tail: word.wrapping_shr(tail_at.wrapping_mul(8)),
-        })
+            timestamp_delta: zigzag(squeeze(time, width)),
+            delta: natural(offset, 0, OFFSET),
+            key_len: read_len(window, key_len_at)?,
+            key_len_at,
+        });
     }
+    let time_at = const { LENGTH + 1 };
+    let offset_at = const { LENGTH + 1 + TIME };
+    let key_len_at = const { LENGTH + 1 + TIME + OFFSET };
+    Some(Head {
+        end,
+        timestamp_delta: zigzag(u64::from(code(word, time_at, TIME))),
+        delta: natural(word, offset_at, OFFSET),
+        key_len: if KEYED { Len::new(natural(word, key_len_at, 1), 1) } else { Len::NULL },
+        key_len_at: start.wrapping_add(key_len_at as usize),
+    })
 }
 
-/// The bits that a shape fixes in the word at a record's start, and what they must be: those of the
+/// The bits that a shape fixes in the word at a record's start, and what they must be; those of the
 /// length alone if the timestamp's width is open.
 #[allow(
     clippy::arithmetic_side_effects,
@@ -260,25 +286,16 @@ const fn head_pattern(length: u32, time: u32, offset: u32, keyed: bool) -> (u64,
     if time == ANY {
         return (mask, wanted);
     }
-    let (time_mask, time_wanted) = if time == 1 { (0x80, 0) } else { (0x8080, 0x80) };
-    let (tail_mask, tail_wanted) = tail_pattern(offset, keyed);
-    let time_at = 8 * (length + 1);
-    let tail_at = time_at + 8 * time;
-    (
-        mask | time_mask << time_at | tail_mask << tail_at,
-        wanted | time_wanted << time_at | tail_wanted << tail_at,
-    )
-}
-
-/// The bits that a shape fixes in the word at a record's offset delta, and what they must be.
-#[allow(
-    clippy::arithmetic_side_effects,
-    reason = "runs at compile time, where an overflow is an error"
-)]
-const fn tail_pattern(offset: u32, keyed: bool) -> (u64, u64) {
-    let (mask, wanted) = natural_pattern(offset);
+    let (time_mask, time_wanted) = if time == 1 { (0x80, 0x00) } else { (0x8080, 0x80) };
+    let (offset_mask, offset_wanted) = natural_pattern(offset);
     let (key_mask, key_wanted) = if keyed { (0x81, 0x00) } else { (0xff, 0x01) };
-    (mask | key_mask << (8 * offset), wanted | key_wanted << (8 * offset))
+    let time_at = 8 * (length + 1);
+    let offset_at = time_at + 8 * time;
+    let key_at = offset_at + 8 * offset;
+    (
+        mask | time_mask << time_at | offset_mask << offset_at | key_mask << key_at,
+        wanted | time_wanted << time_at | offset_wanted << offset_at | key_wanted << key_at,
+    )
 }
 
 /// The bits that a varint of `width` bytes fixes if its number is not negative.
@@ -317,30 +334,17 @@ fn squeeze(word: u64, width: u32) -> u64 {
     fours & 0x0fff_ffff | (fours & 0x0fff_ffff_0000_0000) >> 4
 }
 
-/// The length of a key or a value.
-struct Len {
-    /// The length, −1 for null.
-    len: i32,
-    /// The bytes that are there: none for null.
-    bytes: u32,
-    /// How many bytes the varint has.
-    width: usize,
-}
-
 /// Reads a nullable length of one or two bytes.
 #[inline(always)]
 fn read_len(window: &[u8], at: usize) -> Option<Len> {
     let bytes = window.get(at..at.wrapping_add(2))?.first_chunk()?;
     let word = u64::from(u16::from_le_bytes(*bytes));
-    let (bytes, width) = match word {
-        _ if word & 0x81 == 0 => (natural(word, 0, 1), 1),
-        _ if word & 0x8081 == 0x80 => (natural(word, 0, 2), 2),
-        _ if word & 0xff == 1 => {
-            return Some(Len { len: -1, bytes: 0, width: 1 });
-        }
-        _ => return None,
-    };
-    Some(Len { len: bytes.cast_signed(), bytes, width })
+    match word {
+        _ if word & 0x81 == 0 => Some(Len::new(natural(word, 0, 1), 1)),
+        _ if word & 0x8081 == 0x80 => Some(Len::new(natural(word, 0, 2), 2)),
+        _ if word & 0xff == 1 => Some(Len::NULL),
+        _ => None,
+    }
 }
 
 #[inline(always)]
