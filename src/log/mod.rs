@@ -19,8 +19,21 @@
 #![deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
 
 pub mod checkpoint;
+mod cursor;
+mod dir_checkpoints;
+mod directory;
+mod headers;
+mod hint;
 pub mod index;
 mod io_error;
+mod large;
+mod listing;
 pub mod names;
+mod reader;
+mod segment;
+mod tail;
+mod time_lookup;
 
+pub use directory::{LogDirs, LogTopic, PartitionDir};
 pub(crate) use io_error::io_error;
+pub use reader::{Chunk, PartitionReader, ReadMode};
