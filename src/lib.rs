@@ -32,7 +32,7 @@ mod sync;
 #[cfg(not(loom))]
 pub use client::{
     Config, Consumer, Engine, EventKind, Offset, PartitionEvent, PollLimits, Record, Records,
-    WakeupHandle,
+    Stats, WakeupHandle,
 };
 pub use error::{Error, ErrorKind, Result};
 pub use logger::Logger;

@@ -67,6 +67,23 @@ pub struct FetchSettings {
     pub epoch: (Instant, i64),
 }
 
+impl FetchSettings {
+    /// Returns the time stamp that the reset policy asks for, none where it is an error.
+    pub fn reset_timestamp(&self, now: Instant) -> Option<i64> {
+        match self.reset {
+            ResetPolicy::Earliest => Some(EARLIEST_TIMESTAMP),
+            ResetPolicy::Latest => Some(LATEST_TIMESTAMP),
+            ResetPolicy::None => None,
+            ResetPolicy::ByDuration(age) => {
+                let (instant, epoch_ms) = self.epoch;
+                let passed = now.saturating_duration_since(instant).as_millis();
+                let now_ms = epoch_ms.saturating_add_unsigned(clamp_ms(passed));
+                Some(now_ms.saturating_sub_unsigned(clamp_ms(age.as_millis())).max(0))
+            }
+        }
+    }
+}
+
 /// One consumer, on the loop's thread.
 #[derive(Debug)]
 pub struct FetchConsumer {
@@ -182,7 +199,7 @@ impl FetchConsumer {
         let timestamp = match start {
             StartAt::Offset(_) => return,
             StartAt::Timestamp(timestamp) => Some(timestamp),
-            StartAt::Policy => self.reset_timestamp(now),
+            StartAt::Policy => self.settings.reset_timestamp(now),
         };
         let Some(cursor) = self.cursors.get_mut(&index) else { return };
         match timestamp {
@@ -200,24 +217,9 @@ impl FetchConsumer {
         }
     }
 
-    /// Returns the time stamp that the reset policy asks for, none where it is an error.
-    pub fn reset_timestamp(&self, now: Instant) -> Option<i64> {
-        match self.settings.reset {
-            ResetPolicy::Earliest => Some(EARLIEST_TIMESTAMP),
-            ResetPolicy::Latest => Some(LATEST_TIMESTAMP),
-            ResetPolicy::None => None,
-            ResetPolicy::ByDuration(age) => {
-                let (instant, epoch_ms) = self.settings.epoch;
-                let passed = now.saturating_duration_since(instant).as_millis();
-                let now_ms = epoch_ms.saturating_add_unsigned(clamp_ms(passed));
-                Some(now_ms.saturating_sub_unsigned(clamp_ms(age.as_millis())).max(0))
-            }
-        }
-    }
-
     /// Begins again at another position by the reset policy; the old one was out of range.
     pub fn reset(&mut self, index: u32, now: Instant) {
-        let policy = self.reset_timestamp(now);
+        let policy = self.settings.reset_timestamp(now);
         let Some(cursor) = self.cursors.get_mut(&index) else { return };
         let from = cursor.delivered_offset;
         if policy.is_none() {

@@ -56,6 +56,8 @@ impl FetchConsumer {
     fn deliver_run(&mut self, index: u32, run: Run) {
         if let Some(cursor) = self.cursor_mut(index) {
             cursor.delivered_offset = run.next_offset;
+            self.bridge.counters().delivered_runs.add(1);
+            self.bridge.counters().delivered_bytes.add(run.bytes.len() as u64);
             self.hand_over(index, SlotKind::Run(run));
         }
     }
@@ -73,6 +75,7 @@ impl FetchConsumer {
     /// second time the partition stops until a seek.
     fn handle_damage(&mut self, index: u32, damage: Damage) -> bool {
         let logger = Arc::clone(&self.logger);
+        self.bridge.counters().damaged_batches.add(1);
         let Some(cursor) = self.cursor_mut(index) else { return false };
         let is_new = cursor.damaged_at != Some(damage.offset);
         if damage.may_heal && is_new {

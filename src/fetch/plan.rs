@@ -121,6 +121,7 @@ impl FetchConsumer {
     pub fn handle_sent(&mut self, node_id: i32, planned: &PlannedFetch) -> u64 {
         let number = self.next_fetch;
         self.next_fetch += 1;
+        self.bridge.counters().fetches.add(1);
         for index in &planned.cursors {
             if let Some(cursor) = self.cursor_mut(*index) {
                 cursor.in_flight = Some(number);

@@ -93,6 +93,7 @@ impl FetchEngine {
             }
             let Some(consumer) = self.owner_consumer(id) else { return false };
             if consumer.budget.want(wanted) {
+                consumer.bridge.counters().credit_waits.add(1);
                 if !consumer.starved.contains(&id) {
                     consumer.starved.push(id);
                 }
@@ -111,6 +112,9 @@ impl FetchEngine {
     pub fn handle_received(&mut self, id: ConnectionId, len: usize, now: Instant) {
         let Some(entry) = self.entry_mut(id) else { return };
         entry.connection.handle_received(now, len);
+        if let Some(consumer) = self.owner_consumer(id) {
+            consumer.bridge.counters().received_bytes.add(len as u64);
+        }
         if let Err(failure) = self.read_answers(id, now) {
             self.fail_connection(id, &failure, now);
         }
