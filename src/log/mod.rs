@@ -18,9 +18,18 @@
 #![forbid(unsafe_code)]
 #![deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
 
+mod active_segment;
 pub mod checkpoint;
 pub mod index;
+mod indexer;
 mod io_error;
+mod lock;
 pub mod names;
+mod recovery;
+mod segment_check;
+mod writer;
+mod writer_options;
 
 pub(crate) use io_error::io_error;
+pub use writer::LogWriter;
+pub use writer_options::LogWriterOptions;
