@@ -17,6 +17,8 @@ pub mod error;
 #[cfg(not(loom))]
 pub mod fetch;
 #[cfg(not(loom))]
+pub mod log;
+#[cfg(not(loom))]
 pub mod net;
 pub mod protocol;
 pub mod record;
@@ -33,5 +35,7 @@ pub use client::{
     WakeupHandle,
 };
 pub use error::{Error, ErrorKind, Result};
+#[cfg(not(loom))]
+pub use log::{LogWriter, LogWriterOptions};
 pub use logger::Logger;
 pub use topic::TopicPartition;

@@ -16,10 +16,12 @@
 
 pub mod block;
 pub mod budget;
+pub mod file_lock;
 mod mapped;
 mod memory;
 pub mod pool;
 
 pub use block::{BlockWriter, Slice};
 pub use budget::{Budget, Charge};
+pub use file_lock::FileLock;
 pub use pool::Pool;
