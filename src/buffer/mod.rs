@@ -24,4 +24,5 @@ pub mod pool;
 pub use block::{BlockWriter, Slice};
 pub use budget::{Budget, Charge};
 pub use file_lock::FileLock;
+pub use mapped::is_on_read_only_file_system;
 pub use pool::Pool;
