@@ -4,7 +4,9 @@ use std::process::ExitCode;
 
 use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
+use crate::bench::{self, BenchArgs};
 use crate::encoding::Encoding;
+use crate::log_args::LogCommand;
 use crate::source_args::SourceArgs;
 use crate::start_at::OffsetArg;
 
@@ -22,6 +24,16 @@ pub(crate) enum Command {
     /// Prints the records of a topic.
     #[command(after_help = CAT_HELP)]
     Cat(CatArgs),
+
+    /// Checks, prints and writes log directories.
+    Log {
+        #[command(subcommand)]
+        command: LogCommand,
+    },
+
+    /// Measures how fast a topic is read.
+    #[command(after_help = bench::HELP)]
+    Bench(BenchArgs),
 }
 
 /// The options of `kfetch cat`, with kcat's letters.
@@ -123,6 +135,8 @@ impl Command {
         let Some((_, matches)) = matches.subcommand() else { return };
         match self {
             Self::Cat(args) => args.source.order(matches),
+            Self::Bench(args) => args.source.order(matches),
+            Self::Log { .. } => {}
         }
     }
 }

@@ -5,9 +5,7 @@ use std::time::Duration;
 
 use kfetch::client::Iter;
 use kfetch::ring::process::{Woken, catch_interrupts, is_interrupted, wait_beside};
-use kfetch::{
-    Consumer, Error, ErrorKind, EventKind, PartitionEvent, PollLimits, Records, TopicPartition,
-};
+use kfetch::{Consumer, Error, EventKind, PartitionEvent, PollLimits, Records, TopicPartition};
 
 use crate::args::CatArgs;
 use crate::failure::{Failure, Outcome};
@@ -17,7 +15,7 @@ use crate::output::Output;
 use crate::partitions::Partitions;
 use crate::progress::Progress;
 use crate::settings;
-use crate::start::{Deadline, Wanted, start};
+use crate::start::{Deadline, Wanted, start, unheard};
 use crate::start_at::{OffsetArg, StartAt};
 
 /// Few polls for many records, and a handle whose memory is used again.
@@ -224,17 +222,11 @@ impl Cat {
             return Ok(());
         }
         self.deadline = None;
-        for partition in self.partitions.silent() {
-            if self.consumer.watermarks(&partition).is_none() {
-                self.consumer.incremental_unassign(std::slice::from_ref(&partition))?;
-                self.fail(&unheard(&partition))?;
-            }
+        for error in unheard(&self.consumer, &self.partitions) {
+            let gone = TopicPartition::new(error.topic().unwrap_or_default(), error.partition());
+            self.consumer.incremental_unassign(&[gone])?;
+            self.fail(&error)?;
         }
         Ok(())
     }
-}
-
-fn unheard(partition: &TopicPartition) -> Error {
-    let text = "its leader gave no answer within default.api.timeout.ms";
-    Error::new(ErrorKind::Timeout, text).with_partition(&partition.topic, partition.partition)
 }

@@ -8,12 +8,20 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod batch_check;
+mod bench;
 mod cat;
 mod encoding;
 mod escape;
 mod failure;
 mod format;
 mod json;
+mod log_append;
+mod log_args;
+mod log_files;
+mod log_generate;
+mod log_inspect;
+mod log_verify;
 mod message;
 mod number;
 mod output;
@@ -28,6 +36,7 @@ use std::process::ExitCode;
 
 use args::{Cli, Command};
 use failure::{Failure, Outcome};
+use log_args::LogCommand;
 
 const ERROR: u8 = 1;
 const USAGE: u8 = 2;
@@ -54,5 +63,12 @@ fn main() -> ExitCode {
 fn run(command: &Command) -> Outcome {
     match command {
         Command::Cat(args) => cat::run(args),
+        Command::Bench(args) => bench::run(args),
+        Command::Log { command } => match command {
+            LogCommand::Verify(args) => log_verify::run(args),
+            LogCommand::Inspect(args) => log_inspect::run(args),
+            LogCommand::Append(args) => log_append::run(args),
+            LogCommand::Generate(args) => log_generate::run(args),
+        },
     }
 }

@@ -6,6 +6,7 @@ use kfetch::client::config::ConsumerConfig;
 use kfetch::{Consumer, Engine, Error, ErrorKind, Logger, Offset, TopicPartition};
 
 use crate::failure::{Failure, Outcome};
+use crate::partitions::Partitions;
 use crate::start_at::StartAt;
 
 /// What is to be read.
@@ -141,4 +142,15 @@ fn before_end(
         }
     }
     Ok(places)
+}
+
+/// Returns an error for each partition of which nothing has been heard.
+pub(crate) fn unheard(consumer: &Consumer, partitions: &Partitions) -> Vec<Error> {
+    let silent = partitions.silent().into_iter();
+    let unheard = silent.filter(|partition| consumer.watermarks(partition).is_none());
+    let text = "its leader gave no answer within default.api.timeout.ms";
+    let error = |partition: TopicPartition| {
+        Error::new(ErrorKind::Timeout, text).with_partition(&partition.topic, partition.partition)
+    };
+    unheard.map(error).collect()
 }
