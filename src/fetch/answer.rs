@@ -94,6 +94,9 @@ impl FetchConsumer {
         body: &mut FetchBody<'_>,
         node: i32,
     ) -> Result<Option<Note>, Failure> {
+        if let Call::Fetch(call) = &mut body.request.call {
+            self.drop_void(call);
+        }
         loop {
             let Call::Fetch(call) = &mut body.request.call else { return Ok(None) };
             let (len, step) = body.decoder.step(body.input.unread())?;
@@ -118,6 +121,16 @@ impl FetchConsumer {
             if note.is_some() {
                 return Ok(note);
             }
+        }
+    }
+
+    /// Forgets the cursor of the open partition if it was sent elsewhere while the rest of the
+    /// answer was on its way: by a seek, or back to before a damaged batch.
+    fn drop_void(&self, call: &mut FetchCall) {
+        if let Some(open) = &mut call.progress.partition {
+            open.cursor = open.cursor.filter(|index| {
+                self.cursor(*index).is_some_and(|cursor| cursor.in_flight == Some(call.number))
+            });
         }
     }
 

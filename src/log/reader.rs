@@ -10,14 +10,14 @@
 //!
 //! # What ends where
 //!
-//! | found                                              | sealed segment | active segment        |
-//! |----------------------------------------------------|----------------|-----------------------|
-//! | the file ends behind a batch                       | next segment   | [`Chunk::End`]        |
-//! | the file ends inside of a batch                    | damage         | end, or damage if the |
-//! |                                                    |                | checkpoint is above   |
-//! | zeros                                              | next segment if it goes on here, | as above |
-//! |                                                    | else damage    |                       |
-//! | bad magic, length or count, offsets that go back   | damage         | damage                |
+//! | found                                   | sealed segment              | active segment      |
+//! |-----------------------------------------|-----------------------------|---------------------|
+//! | the file ends behind a batch            | the next segment            | [`Chunk::End`]      |
+//! | the file ends inside of a batch         | damage                      | end, or damage (1)  |
+//! | zeros                                   | next if it goes on here (2) | end, or damage (1)  |
+//! | a bad magic, length, count; offsets that go back | damage             | damage              |
+//!
+//! (1) Damage if the checkpoint's offset is above. (2) Damage if offsets are missing in between.
 //!
 //! An active segment that ends in front of its checkpoint's offset, behind a batch, is damaged
 //! where kfetch wrote it; a broker may have truncated it and write the checkpoint in a moment.

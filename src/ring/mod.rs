@@ -20,6 +20,8 @@ pub mod lane;
 #[cfg(all(test, loom))]
 mod models;
 pub mod park;
+#[cfg(not(loom))]
+pub mod process;
 pub mod ready;
 pub mod slot;
 pub mod spsc;
