@@ -150,6 +150,8 @@ impl FetchConsumer {
             node.remove(index);
         }
         self.lookups.forget_cursor(index);
+        // The index may soon name another cursor.
+        self.landed.retain(|landed| landed.cursor != index);
         self.spilled.retain(|spilled| *spilled != index);
     }
 
