@@ -152,6 +152,10 @@ impl FetchEngine {
         self.drive_lookups(id, now);
         let Some(consumer) = self.consumers.get(&id) else { return };
         let nodes: Vec<i32> = consumer.nodes.keys().copied().collect();
+        if consumer.is_short() {
+            // Blocks of connections that wait for an answer may be all that the budget lacks.
+            self.reclaim(id);
+        }
         let mut wake_at = None;
         for node in nodes {
             wake_at = earliest(wake_at, self.drive_node(id, node, now));
