@@ -329,6 +329,6 @@ impl OpenPartition {
     fn damage(&self, error: &BatchError) -> Damage {
         let is_foreign = matches!(error, BatchError::UnsupportedMagic(_));
         let kind = if is_foreign { ErrorKind::Unsupported } else { ErrorKind::Corrupt };
-        Damage { offset: self.next_offset, kind, text: error.to_string(), may_heal: !is_foreign }
+        Damage { offset: self.next_offset, kind, text: error.to_string() }
     }
 }

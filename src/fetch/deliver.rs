@@ -75,7 +75,7 @@ impl FetchConsumer {
         let logger = Arc::clone(&self.logger);
         let Some(cursor) = self.cursor_mut(index) else { return false };
         let is_new = cursor.damaged_at != Some(damage.offset);
-        if damage.may_heal && is_new {
+        if is_new {
             logger.warn(
                 "kfetch::fetch",
                 format_args!(

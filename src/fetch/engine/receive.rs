@@ -25,7 +25,8 @@ impl FetchEngine {
             Room::Ready => {}
             Room::Overdrawn => self.set_overdraft(id, true),
             Room::NoCredit { wanted } => {
-                if let Some(Owner::Fetch { consumer, .. }) = self.entry(id).map(|entry| entry.owner) {
+                if let Some(Owner::Fetch { consumer, .. }) = self.entry(id).map(|entry| entry.owner)
+                {
                     self.reclaim(consumer);
                 }
                 if !self.wait_for_credit(id, wanted, now) {
