@@ -79,7 +79,8 @@ pub struct FetchConsumer {
     pub budget: Arc<Budget>,
     /// Takes its messages.
     pub logger: Arc<Logger>,
-    cursors: HashMap<u32, Cursor>,
+    /// In order of index: a run that is repeated takes them in the same order.
+    cursors: BTreeMap<u32, Cursor>,
     by_name: HashMap<TopicName, HashMap<i32, u32>>,
     /// Brokers that lead any of its partitions.
     pub nodes: BTreeMap<i32, Node>,
@@ -113,7 +114,7 @@ impl FetchConsumer {
             bridge,
             budget,
             logger,
-            cursors: HashMap::new(),
+            cursors: BTreeMap::new(),
             by_name: HashMap::new(),
             nodes: BTreeMap::new(),
             lookups,
