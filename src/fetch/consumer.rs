@@ -96,7 +96,8 @@ pub struct FetchConsumer {
     pub budget: Arc<Budget>,
     /// Takes its messages.
     pub logger: Arc<Logger>,
-    cursors: HashMap<u32, Cursor>,
+    /// In order of index: a run that is repeated takes them in the same order.
+    cursors: BTreeMap<u32, Cursor>,
     by_name: HashMap<TopicName, HashMap<i32, u32>>,
     /// Brokers that lead any of its partitions.
     pub nodes: BTreeMap<i32, Node>,
@@ -130,7 +131,7 @@ impl FetchConsumer {
             bridge,
             budget,
             logger,
-            cursors: HashMap::new(),
+            cursors: BTreeMap::new(),
             by_name: HashMap::new(),
             nodes: BTreeMap::new(),
             lookups,
@@ -167,6 +168,8 @@ impl FetchConsumer {
             node.remove(index);
         }
         self.lookups.forget_cursor(index);
+        // The index may soon name another cursor.
+        self.landed.retain(|landed| landed.cursor != index);
         self.spilled.retain(|spilled| *spilled != index);
     }
 
@@ -211,7 +214,7 @@ impl FetchConsumer {
                 let text = "no offset is known and auto.offset.reset is none";
                 let error = crate::Error::new(crate::ErrorKind::NoOffset, text)
                     .with_partition(cursor.topic.as_str(), cursor.partition);
-                cursor.fail(error);
+                self.fail(index, error);
                 self.bridge.application().notify();
             }
         }
@@ -228,7 +231,7 @@ impl FetchConsumer {
                 .with_code(ErrorCode::OFFSET_OUT_OF_RANGE.0)
                 .with_partition(cursor.topic.as_str(), cursor.partition)
                 .with_offset(from);
-            return cursor.fail(error);
+            return self.fail(index, error);
         }
         cursor.invalidate();
         cursor.state = State::Positioning { out_of_range: Some(from) };
@@ -268,7 +271,8 @@ impl FetchConsumer {
     /// Counts the refreshes that do not know a partition, and tells the application of one that
     /// stays unknown; the search goes on, since it may yet be made.
     pub fn handle_refreshed(&mut self, cluster: &Cluster) {
-        for cursor in self.cursors.values_mut() {
+        let mut lost = Vec::new();
+        for (index, cursor) in &mut self.cursors {
             let told = cluster.topic(cursor.topic.as_str()).and_then(|topic| topic.error_code);
             let code = match told {
                 Some(ErrorCode::NONE) if cursor.leader >= 0 => {
@@ -288,10 +292,12 @@ impl FetchConsumer {
             let is_final = !code.is_retriable();
             if cursor.unknown == UNKNOWN_MAX || is_final && cursor.unknown == 1 {
                 let error = partition_error(&cursor.topic, cursor.partition, code);
-                let kind = SlotKind::Failed { error: Box::new(error), sticky: false };
-                cursor.hand_over(kind);
-                self.bridge.application().notify();
+                lost.push((*index, error));
             }
+        }
+        for (index, error) in lost {
+            self.hand_over(index, SlotKind::Failed { error: Box::new(error), sticky: false });
+            self.bridge.application().notify();
         }
     }
 
@@ -309,10 +315,11 @@ impl FetchConsumer {
                 Ok(answer) if answer.offset >= 0 => {
                     let to = answer.offset;
                     cursor.start_at(to);
-                    cursor.hand_over(match out_of_range {
+                    let kind = match out_of_range {
                         Some(from) => SlotKind::Reset { from, to },
                         None => SlotKind::Start { offset: to },
-                    });
+                    };
+                    self.hand_over(found.cursor, kind);
                 }
                 // No record is as late as that time: the end is where the first one will be.
                 Ok(_) if found.timestamp != LATEST_TIMESTAMP => {
@@ -323,9 +330,9 @@ impl FetchConsumer {
                     let text = "the broker knows no offset for the end of the partition";
                     let error = crate::Error::new(crate::ErrorKind::NoOffset, text)
                         .with_partition(cursor.topic.as_str(), cursor.partition);
-                    cursor.fail(error);
+                    self.fail(found.cursor, error);
                 }
-                Err(error) => cursor.fail(error),
+                Err(error) => self.fail(found.cursor, error),
             }
         }
         if found_any {
