@@ -322,28 +322,20 @@ impl PartitionReader {
 
     /// Goes on behind the end of the open segment.
     fn pass(&mut self) -> Result<Option<Chunk>> {
-        let Some(cursor) = &self.cursor else { return Ok(None) };
+        let Some(cursor) = self.cursor.take() else { return Ok(None) };
         let ended = cursor.segment().base_offset();
-        let next = match self.listing.holding(self.position) {
-            // The file of the same name holds more if compaction has put it there.
-            Some((base_offset, path)) if base_offset == ended => {
-                if cursor.segment().is_replaced_at(path) {
-                    self.cursor = None;
-                    return Ok(None);
-                }
-                self.listing.above(ended)
-            }
-            _ => None,
-        };
-        let Some((base_offset, path)) = next else {
-            self.cursor = None;
+        let Some((_, path)) = self.listing.holding(self.position).filter(|held| held.0 == ended)
+        else {
             return Ok(None);
         };
+        if !cursor.segment().is_at(path) {
+            // The name is gone, or another file has it: one that compaction made, with more in it.
+            self.look(true)?;
+            return Ok(None);
+        }
+        let Some((base_offset, path)) = self.listing.above(ended) else { return Ok(None) };
         let path = path.to_owned();
-        let Some(segment) = self.open_segment(base_offset, &path)? else {
-            self.cursor = None;
-            return Ok(None);
-        };
+        let Some(segment) = self.open_segment(base_offset, &path)? else { return Ok(None) };
         self.set_cursor(segment, Place { position: 0, next_offset: base_offset })
     }
 
@@ -455,7 +447,7 @@ impl PartitionReader {
         let until = self.checkpoint.unwrap_or(i64::MAX);
         let is_current = self.tail.as_ref().is_some_and(|tail| {
             let segment = tail.segment();
-            segment.base_offset() == base_offset && !(has_changed && segment.is_replaced_at(path))
+            segment.base_offset() == base_offset && (!has_changed || segment.is_at(path))
         });
         if !is_current {
             match Segment::open(path, base_offset) {
