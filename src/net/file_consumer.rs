@@ -128,6 +128,7 @@ impl FileConsumer {
                 cursor.state = State::Missing { start: *start };
                 self.find(*index, watches, now);
             }
+            self.note_spill(*index);
         }
         self.bridge.application().notify();
     }
@@ -205,7 +206,9 @@ impl FileConsumer {
                 Some(State::AtEnd) => self.handle_change(*index),
                 _ => {}
             }
+            self.note_spill(*index);
         }
+        self.bridge.application().notify();
     }
 
     /// Looks for a partition's directory, and begins where it was told to.
@@ -279,6 +282,14 @@ impl FileConsumer {
                 self.list(index);
             }
             Err(error) => cursor.fail(error),
+        }
+    }
+
+    /// Remembers a cursor whose lane had no room for all that was handed over.
+    pub(super) fn note_spill(&mut self, index: u32) {
+        let cursor = self.cursors.get(&index);
+        if cursor.is_some_and(|cursor| cursor.lane.is_spilled()) && !self.spilled.contains(&index) {
+            self.spilled.push(index);
         }
     }
 

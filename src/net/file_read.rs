@@ -64,8 +64,7 @@ impl FileConsumer {
                 self.begin(index, StartAt::Policy, Some(from), now);
             }
             Ok(Chunk::Damaged { offset, kind, text }) => {
-                let may_heal = kind == ErrorKind::Corrupt;
-                self.handle_damage(index, Damage { offset, kind, text, may_heal });
+                self.handle_damage(index, Damage { offset, kind, text });
             }
             Err(error) => cursor.fail(error),
         }
@@ -119,7 +118,7 @@ impl FileConsumer {
     fn handle_damage(&mut self, index: u32, damage: Damage) {
         self.bridge.counters().damaged_batches.add(1);
         let Some(cursor) = self.cursors.get_mut(&index) else { return };
-        if damage.may_heal && cursor.damaged_at != Some(damage.offset) {
+        if cursor.damaged_at != Some(damage.offset) {
             self.logger.warn(
                 "kfetch::log",
                 format_args!(
@@ -131,13 +130,5 @@ impl FileConsumer {
             return cursor.start_at(cursor.delivered_offset);
         }
         cursor.fail(damage.into_error(cursor.topic.as_str(), cursor.partition));
-    }
-
-    fn note_spill(&mut self, index: u32) {
-        let is_spilled =
-            |index| self.cursors.get(&index).is_some_and(|cursor| cursor.lane.is_spilled());
-        if is_spilled(index) && !self.spilled.contains(&index) {
-            self.spilled.push(index);
-        }
     }
 }
