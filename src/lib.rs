@@ -19,6 +19,8 @@ pub mod fetch;
 #[cfg(not(loom))]
 pub mod ffi;
 #[cfg(not(loom))]
+pub mod log;
+#[cfg(not(loom))]
 pub mod net;
 pub mod protocol;
 pub mod record;
@@ -32,8 +34,10 @@ mod sync;
 #[cfg(not(loom))]
 pub use client::{
     Config, Consumer, Engine, EventKind, Offset, PartitionEvent, PollLimits, Record, Records,
-    WakeupHandle,
+    Stats, WakeupHandle,
 };
 pub use error::{Error, ErrorKind, Result};
+#[cfg(not(loom))]
+pub use log::{LogWriter, LogWriterOptions};
 pub use logger::Logger;
 pub use topic::TopicPartition;

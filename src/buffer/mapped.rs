@@ -1,7 +1,11 @@
 //! Mapping of a file for reading: the one call whose soundness depends on other processes.
 
+use std::ffi::CString;
 use std::fs::File;
 use std::io;
+use std::mem::MaybeUninit;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
 use memmap2::{Mmap, MmapOptions};
 
@@ -22,4 +26,20 @@ pub(super) fn map_file(file: &File, len: usize) -> io::Result<Mmap> {
     // SAFETY: the file is only read through the map, and whoever chose to map it vouches that no
     // process truncates or rewrites it, as this function's documentation demands.
     unsafe { MmapOptions::new().len(len).map(file) }
+}
+
+/// Tells whether `path` lies on a file system that is mounted read-only, where nobody truncates
+/// what is mapped; false where that cannot be found out.
+pub fn is_on_read_only_file_system(path: &Path) -> bool {
+    let Ok(path) = CString::new(path.as_os_str().as_bytes()) else {
+        return false;
+    };
+    let mut found = MaybeUninit::<libc::statvfs>::uninit();
+    // SAFETY: the path ends in NUL, and the call writes no more than the structure.
+    if unsafe { libc::statvfs(path.as_ptr(), found.as_mut_ptr()) } != 0 {
+        return false;
+    }
+    // SAFETY: the call succeeded, so it has filled the structure.
+    let found = unsafe { found.assume_init() };
+    found.f_flag & libc::ST_RDONLY != 0
 }

@@ -16,10 +16,13 @@
 
 pub mod block;
 pub mod budget;
+pub mod file_lock;
 mod mapped;
 mod memory;
 pub mod pool;
 
 pub use block::{BlockWriter, Slice};
 pub use budget::{Budget, Charge};
+pub use file_lock::FileLock;
+pub use mapped::is_on_read_only_file_system;
 pub use pool::Pool;

@@ -14,10 +14,14 @@
 #[cfg(not(loom))]
 pub mod bridge;
 #[cfg(not(loom))]
+pub mod feed_counters;
+#[cfg(not(loom))]
 pub mod lane;
 #[cfg(all(test, loom))]
 mod models;
 pub mod park;
+#[cfg(not(loom))]
+pub mod process;
 pub mod ready;
 pub mod slot;
 pub mod spsc;

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::address::BrokerAddress;
+pub use crate::log::ReadMode as LogReadMode;
 
 /// A checked configuration, made by [`Config::consumer`](super::Config::consumer).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,18 +84,6 @@ pub enum IsolationLevel {
     ReadUncommitted,
     /// When those of committed transactions and of none are.
     ReadCommitted,
-}
-
-/// How segment files are read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum LogReadMode {
-    /// When files that nobody can truncate are mapped and others are copied.
-    Auto,
-    /// When files are mapped; to truncate one ends the process.
-    Mmap,
-    /// When files are copied.
-    Pread,
 }
 
 /// What a Fetch request asks for; the integers are the protocol's, none is negative.

@@ -28,9 +28,11 @@ impl FetchEngine {
                 }
             }
             Owner::Fetch { consumer, node, link } => {
-                let consumer = self.consumers.get_mut(&consumer);
-                if let Some(node) = consumer.and_then(|consumer| consumer.nodes.get_mut(&node)) {
-                    node.links[link].connection = Some(id);
+                if let Some(consumer) = self.consumers.get_mut(&consumer) {
+                    consumer.bridge.counters().connections_opened.add(1);
+                    if let Some(node) = consumer.nodes.get_mut(&node) {
+                        node.links[link].connection = Some(id);
+                    }
                 }
             }
         }
@@ -126,6 +128,7 @@ impl FetchEngine {
         if let Owner::Fetch { consumer, node, link } = owner
             && let Some(consumer) = self.consumers.get_mut(&consumer)
         {
+            consumer.bridge.counters().connections_lost.add(1);
             if consumer.overdraft == Some(id) {
                 consumer.overdraft = None;
                 consumer.budget.set_overdrawing(false);

@@ -1,0 +1,156 @@
+//! The start of a read: connection, metadata, offsets, all within `default.api.timeout.ms`.
+
+use std::time::{Duration, Instant};
+
+use kfetch::client::config::ConsumerConfig;
+use kfetch::{Consumer, Engine, Error, ErrorKind, Logger, Offset, TopicPartition};
+
+use crate::failure::{Failure, Outcome};
+use crate::partitions::Partitions;
+use crate::start_at::StartAt;
+
+/// What is to be read.
+#[derive(Debug)]
+pub(crate) struct Wanted<'a> {
+    pub(crate) topic: &'a str,
+    /// All where it is empty.
+    pub(crate) partitions: &'a [i32],
+    pub(crate) start_at: StartAt,
+}
+
+/// A consumer that has begun to read.
+#[derive(Debug)]
+pub(crate) struct Started {
+    pub(crate) consumer: Consumer,
+    /// What is read.
+    pub(crate) partitions: Vec<i32>,
+    /// Why other partitions are not.
+    pub(crate) failed: Vec<Error>,
+    /// When each partition should have been heard of.
+    pub(crate) deadline: Deadline,
+}
+
+/// Where partitions begin, and why others cannot.
+#[derive(Debug)]
+struct Places {
+    starts: Vec<(TopicPartition, Offset)>,
+    failed: Vec<Error>,
+}
+
+/// The end of the start.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Deadline {
+    /// None where it is beyond what a clock can tell.
+    at: Option<Instant>,
+}
+
+impl Deadline {
+    /// Begins to count.
+    pub(crate) fn after(time: Duration) -> Self {
+        Self { at: now().checked_add(time) }
+    }
+
+    /// Returns how much time is left; for ever is a day at a time.
+    pub(crate) fn left(self) -> Duration {
+        const DAY: Duration = Duration::from_secs(24 * 3600);
+        self.at.map_or(DAY, |at| at.saturating_duration_since(now()).min(DAY))
+    }
+}
+
+/// Reads the clock.
+pub(crate) fn now() -> Instant {
+    #[allow(clippy::disallowed_methods, reason = "a deadline of the command's own")]
+    Instant::now()
+}
+
+/// Begins to read.
+///
+/// # Errors
+///
+/// What the library says: a topic or partition that does not exist, no answer in time.
+pub(crate) fn start(
+    config: ConsumerConfig,
+    logger: Logger,
+    wanted: &Wanted<'_>,
+) -> Outcome<Started> {
+    let deadline = Deadline::after(config.default_api_timeout);
+    let mut consumer = Consumer::with_engine(&Engine::with_logger(logger)?, config)?;
+    let partitions = find(&mut consumer, wanted, deadline)?;
+    let Places { starts, failed } = places(&mut consumer, &partitions, wanted.start_at, deadline)?;
+    consumer.assign_at(&starts)?;
+    let partitions = starts.into_iter().map(|(partition, _)| partition.partition).collect();
+    Ok(Started { consumer, partitions, failed, deadline })
+}
+
+/// Finds the partitions to read.
+fn find(
+    consumer: &mut Consumer,
+    wanted: &Wanted<'_>,
+    deadline: Deadline,
+) -> Outcome<Vec<TopicPartition>> {
+    let topic = wanted.topic;
+    let info =
+        consumer.partitions_for(topic, deadline.left()).map_err(|error| match error.kind() {
+            ErrorKind::UnknownTopicOrPartition => {
+                Failure::Error(format!("topic {topic} does not exist: {}", error.message()))
+            }
+            _ => error.into(),
+        })?;
+    let mut there: Vec<i32> = info.partitions?.iter().map(|found| found.partition).collect();
+    there.sort_unstable();
+    let missing = wanted.partitions.iter().find(|partition| !there.contains(partition));
+    if let Some(missing) = missing {
+        let count = there.len();
+        let text = format!("topic {topic} [{missing}]: no such partition; the topic has {count}");
+        return Err(Failure::Error(text));
+    }
+    there.retain(|partition| wanted.partitions.is_empty() || wanted.partitions.contains(partition));
+    Ok(there.into_iter().map(|partition| TopicPartition::new(topic, partition)).collect())
+}
+
+/// Says where each partition begins; what has to be asked for is asked for here.
+fn places(
+    consumer: &mut Consumer,
+    partitions: &[TopicPartition],
+    start_at: StartAt,
+    deadline: Deadline,
+) -> Outcome<Places> {
+    let offset = match start_at {
+        StartAt::Beginning => Offset::Beginning,
+        StartAt::End => Offset::End,
+        StartAt::At(offset) => Offset::At(offset),
+        StartAt::TimestampMs(ms) => Offset::Timestamp(ms),
+        StartAt::BeforeEnd(count) => return before_end(consumer, partitions, count, deadline),
+    };
+    let starts = partitions.iter().map(|partition| (partition.clone(), offset)).collect();
+    Ok(Places { starts, failed: Vec::new() })
+}
+
+fn before_end(
+    consumer: &mut Consumer,
+    partitions: &[TopicPartition],
+    count: i64,
+    deadline: Deadline,
+) -> Outcome<Places> {
+    let ends = consumer.end_offsets(partitions, deadline.left())?;
+    let beginnings = consumer.beginning_offsets(partitions, deadline.left())?;
+    let mut places = Places { starts: Vec::new(), failed: Vec::new() };
+    for ((partition, end), beginning) in partitions.iter().zip(ends).zip(beginnings) {
+        match end.and_then(|end| Ok(end.saturating_sub(count).max(beginning?))) {
+            Ok(start) => places.starts.push((partition.clone(), Offset::At(start))),
+            Err(error) => places.failed.push(error),
+        }
+    }
+    Ok(places)
+}
+
+/// Returns an error for each partition of which nothing has been heard.
+pub(crate) fn unheard(consumer: &Consumer, partitions: &Partitions) -> Vec<Error> {
+    let silent = partitions.silent().into_iter();
+    let unheard = silent.filter(|partition| consumer.watermarks(partition).is_none());
+    let text = "its leader gave no answer within default.api.timeout.ms";
+    let error = |partition: TopicPartition| {
+        Error::new(ErrorKind::Timeout, text).with_partition(&partition.topic, partition.partition)
+    };
+    unheard.map(error).collect()
+}
