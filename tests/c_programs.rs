@@ -54,6 +54,14 @@ fn a_log_is_written_and_read_back() {
 }
 
 #[test]
+fn a_budget_that_the_program_holds_is_told_and_given_back() {
+    let program = compile("budget");
+    let (plain, checked) = (TempDir::new("c-budget"), TempDir::new("c-budget"));
+    run_plainly(&program, &[plain.path().to_str().unwrap()]);
+    run_checked(&program, &[checked.path()], true);
+}
+
+#[test]
 fn records_of_a_log_directory_are_what_was_written() {
     let directory = TempDir::new("c-records");
     fill_log_dir(directory.path(), "numbers");
