@@ -17,6 +17,8 @@ pub mod error;
 #[cfg(not(loom))]
 pub mod fetch;
 #[cfg(not(loom))]
+pub mod ffi;
+#[cfg(not(loom))]
 pub mod log;
 #[cfg(not(loom))]
 pub mod net;

@@ -15,8 +15,9 @@ use crate::net::event_loop::EventLoop;
 use crate::net::file_loop::FileLoop;
 use crate::ring::thread::spawn;
 
-/// The engine of consumers that were not given one.
-static DEFAULT: Mutex<Weak<Shared>> = Mutex::new(Weak::new());
+/// The engine of consumers that were not given one, and the process that started it: a fork's
+/// child has a copy whose thread it lacks.
+static DEFAULT: Mutex<(u32, Weak<Shared>)> = Mutex::new((0, Weak::new()));
 
 /// Which of an engine's threads feeds a consumer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,11 +92,14 @@ impl Engine {
     /// [`ErrorKind::Resource`] when there is no thread or no descriptor left.
     pub fn shared() -> Result<Self> {
         let mut default = DEFAULT.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(shared) = default.upgrade() {
+        let (process, known) = &*default;
+        if *process == std::process::id()
+            && let Some(shared) = known.upgrade()
+        {
             return Ok(Self { shared });
         }
         let engine = Self::new()?;
-        *default = Arc::downgrade(&engine.shared);
+        *default = (std::process::id(), Arc::downgrade(&engine.shared));
         Ok(engine)
     }
 
