@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use kfetch::record::{Codec, NewRecord};
 use kfetch::{LogWriter, LogWriterOptions};
-use log_write_files::{files, read_segments, records};
+use log_write_files::{Segment, files, read_batches, read_segments, records};
 use support::helper::helper;
 use support::kafka::{Broker, Cluster};
 use support::producer::{FoundRecord, Record};
@@ -67,6 +67,10 @@ fn written(directory: &Path) -> Vec<FoundRecord> {
     let segments = read_segments(directory, 3000);
     assert!(segments.len() > 1, "there is more than one segment");
     assert!(segments.iter().all(|segment| !segment.offsets.is_empty()));
+    found(&segments)
+}
+
+fn found(segments: &[Segment]) -> Vec<FoundRecord> {
     let found = |record: record_naive::Owned| FoundRecord {
         offset: record.offset,
         timestamp_ms: record.timestamp,
@@ -78,7 +82,7 @@ fn written(directory: &Path) -> Vec<FoundRecord> {
             .map(|(key, value)| (String::from_utf8(key).unwrap(), value))
             .collect(),
     };
-    records(&segments).into_iter().map(found).collect()
+    records(segments).into_iter().map(found).collect()
 }
 
 /// Runs the dump tool over files and returns the lines in which it complains, and its output.
@@ -185,7 +189,7 @@ fn brokers_serve_continue_recover_and_replicate_the_segments() {
         for partition in 0..i32::try_from(Codec::ALL.len()).unwrap() {
             let directory = dir.path().join(format!("{topic}-{partition}"));
             let (mut wanted, segment_count) = (written(&directory), files(&directory, "log").len());
-            assert_eq!(wanted.len() as i64, COUNT);
+            assert_eq!(i64::try_from(wanted.len()), Ok(COUNT));
             let consume = || cluster.consume(topic, partition, 0, "read_uncommitted");
             assert!(consume() == wanted, "{topic}-{partition}: served as written");
             let records: Vec<Record> =
@@ -193,7 +197,7 @@ fn brokers_serve_continue_recover_and_replicate_the_segments() {
             let offsets = cluster.produce(topic, &records, &[]);
             assert_eq!(offsets, (COUNT..COUNT + 50).collect::<Vec<_>>());
             wanted.extend(cluster.consume(topic, partition, COUNT, "read_uncommitted"));
-            assert_eq!(wanted.len() as i64, COUNT + 50);
+            assert_eq!(i64::try_from(wanted.len()), Ok(COUNT + 50));
             assert!(consume() == wanted);
             let logs = broker.segments(topic, partition);
             assert_eq!(logs.len(), segment_count, "the broker goes on in the last segment");
@@ -207,4 +211,39 @@ fn brokers_serve_continue_recover_and_replicate_the_segments() {
             assert_eq!((state.leader, &state.replicas), (Some(2), &vec![2]));
         }
     }
+}
+
+#[test]
+fn the_log_of_a_broker_is_continued() {
+    let dir = TempDir::new("log-write-real");
+    let cluster = Cluster::shared();
+    let topic = "continued";
+    cluster.create_topic(topic, 1, &[("retention.ms", "-1"), ("internal.segment.bytes", "30000")]);
+    let record =
+        |n: i64| Record::new(&format!("{n}"), &"value ".repeat(30)).timestamp_ms(FIRST_MS + n);
+    let produced: Vec<Record> = (0..500).map(record).collect();
+    let producer = cluster.producer(&[]);
+    producer.send(topic, &produced, 10);
+    producer.close();
+    let wanted = cluster.consume(topic, 0, 0, "read_uncommitted");
+    // The broker still runs: its last indexes end in zeros.
+    let target = dir.path().join("continued-0");
+    fs::create_dir_all(&target).unwrap();
+    for entry in fs::read_dir(cluster.broker(1).partition_dir(topic, 0)).unwrap() {
+        let entry = entry.unwrap();
+        fs::copy(entry.path(), target.join(entry.file_name())).unwrap();
+    }
+    let logs = files(&target, "log").len();
+    let mut writer = LogWriter::open(dir.path(), topic, 0, options(Codec::None)).unwrap();
+    assert_eq!(writer.next_offset(), 500);
+    let (time, value) = (FIRST_MS + 1000, "more ".repeat(30));
+    let new = NewRecord { timestamp: time, value: Some(value.as_bytes()), ..Default::default() };
+    assert_eq!(writer.append(&[new; 100]).unwrap(), 500);
+    writer.close().unwrap();
+    assert!(logs > 2 && files(&target, "log").len() > logs);
+    check_by_dump(&target);
+    let found = found(&read_batches(&target));
+    assert!(found[..500] == wanted);
+    assert_eq!(found.len(), 600);
+    assert!(found[500..].iter().all(|record| record.value.as_deref() == Some(value.as_bytes())));
 }
