@@ -126,6 +126,8 @@ impl FetchEngine {
         if let Owner::Fetch { consumer, node, link } = owner
             && let Some(consumer) = self.consumers.get_mut(&consumer)
         {
+            // What came whole before the end counts, and nobody will ask for its delivery.
+            consumer.deliver();
             if consumer.overdraft == Some(id) {
                 consumer.overdraft = None;
                 consumer.budget.set_overdrawing(false);
