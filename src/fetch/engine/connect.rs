@@ -171,6 +171,13 @@ impl FetchEngine {
         }
     }
 
+    /// Takes note that a request will have no answer that can be read.
+    pub(super) fn lose_call(&mut self, id: ConnectionId, call: &Call, now: Instant) {
+        if let Some((owner, cluster)) = self.entry(id).map(|entry| (entry.owner, entry.cluster)) {
+            self.handle_lost_call(owner, cluster, call, now);
+        }
+    }
+
     fn handle_lost_call(&mut self, owner: Owner, cluster_id: ClusterId, call: &Call, now: Instant) {
         match (call, owner) {
             (Call::Metadata(MetadataCall::Refresh), _) => {
