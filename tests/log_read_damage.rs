@@ -295,7 +295,8 @@ proptest! {
         let (_dir, partition) = partition("flips");
         for (number, segment) in batches.chunks(4).enumerate() {
             partition.write_segment(segment);
-            let range = starts[number * 4]..starts.get(number * 4 + 4).copied().unwrap_or(bytes.len());
+            let end = starts.get(number * 4 + 4).copied().unwrap_or(bytes.len());
+            let range = starts[number * 4]..end;
             fs::write(partition.path(segment[0].header.base_offset, "log"), &bytes[range]).unwrap();
         }
         partition.let_settle();
