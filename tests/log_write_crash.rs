@@ -131,6 +131,68 @@ fn appends_until_there_is_no_room() {
     println!("\nfailed as it should");
 }
 
+#[test]
+#[ignore = "the process that another test here starts"]
+fn flushes_with_sync() {
+    let Some((directory, seed)) = environment() else {
+        return;
+    };
+    let mut writer = LogWriter::open(&directory, "t", 0, options(seed)).unwrap();
+    append(&mut writer, 1000).unwrap();
+    writer.flush(true).unwrap();
+    acknowledge(writer.next_offset());
+    writer.flush(true).unwrap();
+    acknowledge(writer.next_offset());
+    append(&mut writer, 1).unwrap();
+    writer.flush(true).unwrap();
+    acknowledge(writer.next_offset());
+}
+
+/// Loss of power cannot be had in a test; that everything was synced before it was acknowledged
+/// can be seen.
+#[cfg(target_os = "linux")]
+#[test]
+fn what_is_acknowledged_with_sync_was_put_onto_the_disk() {
+    let dir = TempDir::new("log-write-crash");
+    let (trace, log_dir) = (dir.path().join("trace"), dir.path().join("made/logs"));
+    let mut command = Command::new("strace");
+    command.args(["-f", "-y", "-e", "trace=fsync,fdatasync,rename,write", "-o"]).arg(&trace);
+    command.arg(std::env::current_exe().unwrap());
+    command.args(["--exact", "flushes_with_sync", "--ignored", "--nocapture"]);
+    command.env(DIRECTORY, &log_dir).env(SEED, "0").stdout(Stdio::null());
+    assert!(spawn_tied(command).unwrap().wait().unwrap().success());
+    let trace = std::fs::read_to_string(trace).unwrap();
+    let parts: Vec<&str> = trace.split("\\nack ").collect();
+    assert_eq!(parts.len(), 4);
+    let is_synced = |part: &str, name: &str| {
+        let synced = |line: &str| line.contains("sync(") && line.contains(&format!("{name}>"));
+        part.lines().any(synced)
+    };
+    for name in ["", "/logs", "/logs/t-0", "/logs/t-0/leader-epoch-checkpoint"] {
+        assert!(is_synced(parts[0], &format!("/made{name}")), "{name}\n{}", parts[0]);
+    }
+    assert!(is_synced(parts[0], &dir.path().display().to_string()));
+    let segments = read_segments(&log_dir.join("t-0"), 1000);
+    assert!(segments.len() > 1);
+    for segment in &segments {
+        for ending in ["log", "index", "timeindex"] {
+            let name = format!("{:020}.{ending}", segment.base_offset);
+            assert!(is_synced(parts[0], &name), "{name}");
+        }
+    }
+    // What readers are told is on the disk before it replaces what they were told before.
+    for part in [parts[0], parts[2]] {
+        let checkpoint = "replication-offset-checkpoint.tmp";
+        let synced = part.rfind(&format!("{checkpoint}>)")).unwrap();
+        assert!(part.rfind("rename(").unwrap() > synced);
+        assert!(is_synced(&part[synced..], "/made/logs"));
+    }
+    let writes: Vec<&str> = parts[1].lines().filter(|line| line.contains("sync(")).collect();
+    assert_eq!(writes, [""; 0], "there was nothing new");
+    let last = format!("{:020}.log", segments.last().unwrap().base_offset);
+    assert!(is_synced(parts[2], &last));
+}
+
 fn start(test: &str, directory: &Path, seed: u64) -> (Child, BufReader<ChildStdout>) {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["--exact", test, "--ignored", "--nocapture", "--test-threads=1"]);

@@ -190,10 +190,9 @@ impl LogWriter {
         let lock = PartitionLock::take(log_dir, topic, partition)?;
         let synced_offset = recovery_point(log_dir, topic, partition)?;
         let recovered = recover(&lock.directory, synced_offset, options.index_interval_bytes)?;
-        let mut unsynced_paths = lock.unsynced.clone();
-        unsynced_paths.push(lock.directory.clone());
+        let mut unsynced_paths = vec![log_dir.to_owned(), lock.directory.clone()];
         if recovered.is_new {
-            // Whoever had this name before has left its recovery point behind.
+            // Whoever had this name before may have left its recovery point behind.
             Checkpoint::update(log_dir, RECOVERY_POINTS, topic, partition, 0, false)?;
             unsynced_paths.push(begin_epochs(&lock.directory)?);
         }
