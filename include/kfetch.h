@@ -321,6 +321,43 @@ typedef int32_t kfetch_column;
 #endif // __cplusplus
 
 /**
+ * How batches are compressed, as Kafka numbers it.
+ */
+enum kfetch_codec
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+  /**
+   * When they are not.
+   */
+  KFETCH_CODEC_NONE = 0,
+  /**
+   * When it is gzip.
+   */
+  KFETCH_CODEC_GZIP = 1,
+  /**
+   * When it is snappy.
+   */
+  KFETCH_CODEC_SNAPPY = 2,
+  /**
+   * When it is LZ4.
+   */
+  KFETCH_CODEC_LZ4 = 3,
+  /**
+   * When it is Zstandard.
+   */
+  KFETCH_CODEC_ZSTD = 4,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum kfetch_codec kfetch_codec;
+#else
+typedef int32_t kfetch_codec;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
  * Settings by Kafka's property names, such as `bootstrap.servers` or `fetch.min.bytes`; names
  * that only librdkafka has are understood too. A consumer copies what it needs: the settings can
  * be changed, used again and freed after it has been made.
@@ -381,6 +418,12 @@ typedef struct kfetch_engine kfetch_engine;
  * error when they fail, which the caller frees. Whoever needs the status alone passes NULL.
  */
 typedef struct kfetch_error kfetch_error;
+
+/**
+ * Appends to one partition of a log directory, in segments that a broker serves as its own. A
+ * partition has one writer at a time, in any process; readers in any process follow it.
+ */
+typedef struct kfetch_log_writer kfetch_log_writer;
 
 /**
  * A list of partitions that the library made.
@@ -726,6 +769,152 @@ typedef struct {
    */
   kfetch_bytes value;
 } kfetch_header;
+
+/**
+ * What a consumer has done since it was made, and what it holds now. The numbers are read one
+ * after the other while other threads go on, so that they need not fit together to the last byte.
+ */
+typedef struct {
+  /**
+   * Polls begun.
+   */
+  uint64_t polls;
+  /**
+   * Records returned by them.
+   */
+  uint64_t records;
+  /**
+   * Events returned by them.
+   */
+  uint64_t events;
+  /**
+   * Fetch requests sent, or reads of segment files.
+   */
+  uint64_t fetches;
+  /**
+   * Bytes received in answers to Fetch, or taken from segment files.
+   */
+  uint64_t received_bytes;
+  /**
+   * Bytes of whole batches, verified and handed over to the polls.
+   */
+  uint64_t delivered_bytes;
+  /**
+   * Runs of batches handed over to the polls; a run is what lies together in memory.
+   */
+  uint64_t delivered_runs;
+  /**
+   * Batches that were damaged when they came, whether or not another read mended them.
+   */
+  uint64_t damaged_batches;
+  /**
+   * Connections opened for fetching.
+   */
+  uint64_t connections_opened;
+  /**
+   * Connections for fetching that were lost or given up.
+   */
+  uint64_t connections_lost;
+  /**
+   * How often reading stopped because the memory budget had no room.
+   */
+  uint64_t credit_waits;
+  /**
+   * Partitions that are assigned now.
+   */
+  uint64_t assigned_partitions;
+  /**
+   * Partitions that are paused now.
+   */
+  uint64_t paused_partitions;
+  /**
+   * The memory budget (`kfetch.memory.max.bytes`).
+   */
+  uint64_t memory_limit_bytes;
+  /**
+   * How much of it is in use.
+   */
+  uint64_t memory_used_bytes;
+  /**
+   * How much of that is pinned by records that the program has not freed.
+   */
+  uint64_t memory_held_bytes;
+} kfetch_stats;
+
+/**
+ * Options of a log writer. Set all of it to zero, then `size` to
+ * `sizeof(kfetch_log_writer_options)`, then what is wanted: a field that is 0 stands for its
+ * default, which is Kafka's where Kafka has the property.
+ */
+typedef struct {
+  /**
+   * `sizeof(kfetch_log_writer_options)`.
+   */
+  size_t size;
+  /**
+   * How batches are compressed: a `kfetch_codec`.
+   */
+  int32_t codec;
+  /**
+   * The codec's level; 0 is its default.
+   */
+  int32_t compression_level;
+  /**
+   * The bytes before compression that a batch does not exceed unless one record does
+   * (`batch.size`).
+   */
+  size_t batch_bytes;
+  /**
+   * The bytes that a segment does not exceed unless one batch does (`segment.bytes`).
+   */
+  uint64_t segment_bytes;
+  /**
+   * After how many bytes of finished batches readers are shown them, if nobody flushes before.
+   */
+  uint64_t flush_bytes;
+  /**
+   * How long a finished batch waits for that at most, in ms, as long as further ones follow.
+   */
+  uint64_t flush_ms;
+  /**
+   * More bytes than this lie between two entries of an index (`index.interval.bytes`).
+   */
+  uint32_t index_interval_bytes;
+  /**
+   * Zero.
+   */
+  uint32_t reserved[9];
+} kfetch_log_writer_options;
+
+/**
+ * A record to append, valid for the call alone.
+ */
+typedef struct {
+  /**
+   * The time stamp in ms since the epoch; −1 is kept as "none", no clock is asked.
+   */
+  int64_t timestamp_ms;
+  /**
+   * The key; `data` NULL is null.
+   */
+  kfetch_bytes key;
+  /**
+   * The value; `data` NULL is null, a tombstone.
+   */
+  kfetch_bytes value;
+  /**
+   * The headers, in the order in which they are to be read; NULL where there are none.
+   */
+  const kfetch_header *headers;
+  /**
+   * How many headers there are.
+   */
+  size_t header_count;
+  /**
+   * Zero.
+   */
+  uint64_t reserved;
+} kfetch_new_record;
 
 #ifdef __cplusplus
 extern "C" {
@@ -1709,6 +1898,112 @@ kfetch_status kfetch_records_copy_column(const kfetch_records *records,
                                          size_t data_capacity,
                                          size_t *count_out,
                                          kfetch_error **error_out);
+
+/**
+ * Gives the statistics. `stats_size` is `sizeof(kfetch_stats)`: a program gets as many fields as
+ * its header has, and zeros for those that an older library lacks.
+ *
+ * # Safety
+ *
+ * `stats_size` bytes can be written at `stats_out`, `error_out` is NULL or can be written.
+ *
+ * # Threads
+ *
+ * One thread at a time per handle.
+ */
+kfetch_status kfetch_consumer_stats(const kfetch_consumer *consumer,
+                                    kfetch_stats *stats_out,
+                                    size_t stats_size,
+                                    kfetch_error **error_out);
+
+/**
+ * Opens a partition of a log directory for appending and makes what is not there. What a writer
+ * that was killed has left is put right first: the log ends with its last whole batch. A
+ * partition that has a writer is `KFETCH_STATUS_LOCKED`; the directory of a broker is refused.
+ * `options` may be NULL.
+ *
+ * # Safety
+ *
+ * `log_dir` and `topic` are NUL-terminated, `options` is NULL or valid, `writer_out` can be
+ * written, `error_out` is NULL or can be written.
+ *
+ * # Threads
+ *
+ * Any thread.
+ */
+kfetch_status kfetch_log_writer_open(const char *log_dir,
+                                     const char *topic,
+                                     int32_t partition,
+                                     const kfetch_log_writer_options *options,
+                                     kfetch_log_writer **writer_out,
+                                     kfetch_error **error_out);
+
+/**
+ * Appends records; `base_offset_out` (NULL is allowed) is the offset of the first, and those of
+ * the others follow it. They can be read when they have been published, see
+ * `kfetch_log_writer_flush`. Where the status is `KFETCH_STATUS_INVALID_ARGUMENT` none has been
+ * appended and the writer goes on; after other errors it fails every call.
+ *
+ * # Safety
+ *
+ * `records` is to `count` records whose bytes and headers are valid, `base_offset_out` and
+ * `error_out` are NULL or can be written.
+ *
+ * # Threads
+ *
+ * One thread at a time per handle.
+ */
+kfetch_status kfetch_log_writer_append(kfetch_log_writer *writer,
+                                       const kfetch_new_record *records,
+                                       size_t count,
+                                       int64_t *base_offset_out,
+                                       kfetch_error **error_out);
+
+/**
+ * Writes everything that was appended and publishes it to readers. With `sync` it is on the disk
+ * when this returns and survives a loss of power; without, it survives the end of the process.
+ *
+ * # Safety
+ *
+ * `error_out` is NULL or can be written.
+ *
+ * # Threads
+ *
+ * One thread at a time per handle.
+ */
+kfetch_status kfetch_log_writer_flush(kfetch_log_writer *writer,
+                                      bool sync,
+                                      kfetch_error **error_out);
+
+/**
+ * Gives the offset that the next record will have.
+ *
+ * # Safety
+ *
+ * `offset_out` can be written, `error_out` is NULL or can be written.
+ *
+ * # Threads
+ *
+ * One thread at a time per handle.
+ */
+kfetch_status kfetch_log_writer_next_offset(const kfetch_log_writer *writer,
+                                            int64_t *offset_out,
+                                            kfetch_error **error_out);
+
+/**
+ * Flushes without sync, gives the partition back and frees the handle, whatever the status is;
+ * only in a fork's child, inside of the log callback, and while a call of another thread is
+ * inside, nothing happens. NULL is allowed.
+ *
+ * # Safety
+ *
+ * No call on the handle follows; `error_out` is NULL or can be written.
+ *
+ * # Threads
+ *
+ * One thread at a time per handle.
+ */
+kfetch_status kfetch_log_writer_close(kfetch_log_writer *writer, kfetch_error **error_out);
 
 /**
  * Returns the version of the library that is linked, such as `"1.2.3"`; the string is static.

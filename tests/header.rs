@@ -67,6 +67,9 @@ fn structs_have_their_sizes() {
         ("kfetch_partition_info", 48),
         ("kfetch_topic", 48),
         ("kfetch_engine_options", 72),
+        ("kfetch_stats", 128),
+        ("kfetch_log_writer_options", 88),
+        ("kfetch_new_record", 64),
         ("kfetch_status", 4),
     ];
     let mut text = String::from("#include <kfetch.h>\n");

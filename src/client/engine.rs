@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::thread::JoinHandle;
 use std::time::{SystemTime, UNIX_EPOCH};
-use std::{fmt, io, thread};
+use std::{fmt, io};
 
 use crate::error::{Error, ErrorKind, Result};
 use crate::fetch::call::ConsumerId;
@@ -13,7 +13,7 @@ use crate::logger::Logger;
 use crate::net::command::{Commands, What};
 use crate::net::event_loop::EventLoop;
 use crate::net::file_loop::FileLoop;
-use crate::ring::thread::spawn;
+use crate::ring::thread::{is_current, spawn};
 
 /// The engine of consumers that were not given one, and the process that started it: a fork's
 /// child has a copy whose thread it lacks.
@@ -164,7 +164,7 @@ impl Drop for LoopThread {
         drop(commands);
         parker.notify();
         if let Some(thread) = self.thread.take()
-            && thread.thread().id() != thread::current().id()
+            && !is_current(&thread)
         {
             // A loop that failed has told its consumers.
             drop(thread.join());

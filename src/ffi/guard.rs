@@ -163,6 +163,11 @@ impl<T> Guarded<T> {
         self.check_process().is_ok() && self.state.load(Ordering::Acquire) == FREE
     }
 
+    /// Takes the content out.
+    pub(super) fn into_inner(self) -> T {
+        self.content.into_inner()
+    }
+
     #[inline]
     fn try_enter(&self) -> Option<Entered<'_, T>> {
         let (order, failed) = (Ordering::Acquire, Ordering::Relaxed);

@@ -1,5 +1,6 @@
 //! Threads of the library: named, and deaf to signals, which are the host program's business.
 
+use std::os::unix::thread::JoinHandleExt;
 use std::{io, mem, ptr, thread};
 
 /// Starts a thread on which every signal is blocked.
@@ -15,6 +16,13 @@ pub fn spawn<T: Send + 'static>(
     let spawned = thread::Builder::new().name(name.to_owned()).spawn(body);
     restore(&before);
     spawned
+}
+
+/// Tells whether a thread is the calling one, without the handle that the standard library would
+/// make for a thread of the host program.
+pub fn is_current<T>(thread: &thread::JoinHandle<T>) -> bool {
+    // SAFETY: it has no precondition.
+    thread.as_pthread_t() == unsafe { libc::pthread_self() }
 }
 
 /// Blocks every signal on the calling thread, and so on those it starts; returns the mask before.

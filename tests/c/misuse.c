@@ -60,6 +60,12 @@ static void check_null_status(void)
     CHECK_STATUS(invalid, kfetch_consumer_lag(NULL, NULL, 1, NULL, NULL));
     CHECK_STATUS(invalid, kfetch_consumer_partitions_for(NULL, NULL, 0, NULL, NULL));
     CHECK_STATUS(invalid, kfetch_consumer_list_topics(NULL, 0, NULL, NULL));
+    CHECK_STATUS(invalid, kfetch_consumer_stats(NULL, NULL, sizeof(kfetch_stats), NULL));
+    CHECK_STATUS(invalid, kfetch_log_writer_open(NULL, NULL, 0, NULL, NULL, NULL));
+    CHECK_STATUS(invalid, kfetch_log_writer_append(NULL, NULL, 0, NULL, NULL));
+    CHECK_STATUS(invalid, kfetch_log_writer_flush(NULL, false, NULL));
+    CHECK_STATUS(invalid, kfetch_log_writer_next_offset(NULL, NULL, NULL));
+    CHECK_OK(kfetch_log_writer_close(NULL, NULL));
     CHECK_STATUS(invalid, kfetch_records_fill(NULL, 0, NULL, 1, sizeof(kfetch_record), NULL));
     CHECK_STATUS(invalid, kfetch_records_headers(NULL, 0, NULL, 1, NULL));
     CHECK_STATUS(invalid, kfetch_records_column_bytes(NULL, 0, 0, 1, NULL, NULL));

@@ -11,12 +11,13 @@ static void *poll_forever(void *unused)
 {
     (void)unused;
     kfetch_records *records = NULL;
-    kfetch_status status = KFETCH_STATUS_OK;
-    while (status == KFETCH_STATUS_OK) {
+    kfetch_status status;
+    do {
         status = kfetch_consumer_poll(consumer, KFETCH_TIMEOUT_NONE, &records, NULL);
         if (status == KFETCH_STATUS_OK)
             kfetch_records_free(records);
-    }
+        /* The look of `wait_until_busy` may be in the way. */
+    } while (status == KFETCH_STATUS_OK || status == KFETCH_STATUS_CONCURRENT);
     return (void *)(intptr_t)status;
 }
 
