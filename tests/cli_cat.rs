@@ -364,6 +364,19 @@ fn a_closed_output_ends_it_in_silence() {
 }
 
 #[test]
+#[cfg(target_os = "linux")]
+fn an_output_that_takes_nothing_is_an_error() {
+    let cluster = Cluster::shared();
+    numbered(&cluster, "cat-full", 10);
+    let base = ["cat", "-e", "-q", "-b", &cluster.bootstrap(), "-t", "cat-full"];
+    let mut command = kfetch(base);
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    command.stdout(full).stderr(Stdio::piped());
+    let told = finish(command.spawn().unwrap()).ended(1);
+    assert!(told.starts_with("% ERROR: standard output: No space left"), "{told}");
+}
+
+#[test]
 fn an_interruption_ends_it_with_what_has_come() {
     let cluster = Cluster::shared();
     numbered(&cluster, "cat-signal", 10);
