@@ -1,4 +1,9 @@
 //! From a broker's socket to the application, with the raw `recv` and header walk as the floor.
+//!
+//! A stub broker in the same process serves one batch over and over, so that neither a disk nor a
+//! broker's own work is in the figures. Beside criterion's report, floor and engine are run in
+//! turns and the ratios of their medians are printed: records per second, and CPU time of all
+//! threads that are not the stub's.
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "what fails here fails the bench")]
 #![allow(clippy::disallowed_methods, reason = "a bench reads the clock")]
@@ -12,12 +17,91 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use kfetch::protocol::fetch::{FetchPartition, FetchRequest, FetchTopic};
 use kfetch::protocol::{ApiKey, RequestHeader, write_frame};
 use kfetch::record::{BatchBuilder, BatchHeader, BatchOptions, NewRecord};
 use kfetch::{Config, Consumer, Offset, PollLimits, TopicPartition};
 use stub_broker::{Log, StubBroker};
 
+/// Value and batch sizes that are measured, and the bytes that a turn of the ratios takes.
+const WORKLOADS: [(usize, usize, u64); 4] = [
+    (100, 64 * 1024, 2 << 30),
+    (1024, 64 * 1024, 4 << 30),
+    (100, 1024, 1 << 30),
+    (1024, 1100, 2 << 30),
+];
+
+/// Bytes of one of criterion's iterations, or of the one run as a test.
+const ITERATION_BYTES: u64 = 64 << 20;
+
+/// Turns from which the medians are taken.
+const TURNS: usize = 5;
+
+const PARTITIONS: i32 = 4;
+
+criterion_group! {
+    name = benches;
+    config = Criterion::default()
+        .sample_size(10)
+        .measurement_time(Duration::from_secs(2))
+        .warm_up_time(Duration::from_millis(300));
+    targets = end_to_end
+}
+criterion_main!(benches);
+
+fn end_to_end(criterion: &mut Criterion) {
+    for (value_bytes, batch_bytes, turn_bytes) in WORKLOADS {
+        let name = format!("{value_bytes} B in {batch_bytes} B");
+        let log = log(value_bytes, batch_bytes, ITERATION_BYTES);
+        let stub = StubBroker::start(log.clone()).unwrap();
+        let mut group = criterion.benchmark_group("end to end");
+        let records = u64::try_from(log.end()).unwrap() * u64::try_from(PARTITIONS).unwrap();
+        group.throughput(Throughput::ElementsAndBytes {
+            elements: records,
+            bytes: wire_bytes(&log),
+        });
+        group.bench_function(BenchmarkId::new("floor", &name), |bencher| {
+            bencher.iter_custom(|turns| (0..turns).map(|_| floor(stub.address(), &log).wall).sum());
+        });
+        group.bench_function(BenchmarkId::new("kfetch", &name), |bencher| {
+            bencher.iter_custom(|turns| {
+                (0..turns).map(|_| engine(stub.address(), &log, true, 500).wall).sum()
+            });
+        });
+        group.finish();
+        if std::env::args().any(|argument| argument == "--bench") {
+            report_ratios(&name, &self::log(value_bytes, batch_bytes, turn_bytes));
+        }
+    }
+}
+
+fn log(value_bytes: usize, batch_bytes: usize, bytes: u64) -> Log {
+    let (batch, batch_records) = batch(value_bytes, batch_bytes);
+    let batches = bytes / u64::try_from(PARTITIONS).unwrap() / batch.len() as u64;
+    let batches = i64::try_from(batches).unwrap();
+    Log { batch, batch_records, batches, partitions: PARTITIONS, answer_bytes: 1 << 20 }
+}
+
+/// Runs floor and engine in turns and prints the medians and their ratios.
+fn report_ratios(name: &str, log: &Log) {
+    let stub = StubBroker::start(log.clone()).unwrap();
+    let mut measures = [Vec::new(), Vec::new(), Vec::new(), Vec::new()];
+    for _ in 0..TURNS {
+        measures[0].push(floor(stub.address(), log));
+        measures[1].push(engine(stub.address(), log, true, 500));
+        measures[2].push(engine(stub.address(), log, true, 10_000));
+        measures[3].push(engine(stub.address(), log, false, 500));
+    }
+    let names = ["floor", "kfetch", "kfetch, poll of 10000", "kfetch, no CRC"];
+    let [floor, rest @ ..] = measures.map(|measures| Medians::of(&measures));
+    floor.print(name, names[0], &floor);
+    for (medians, kind) in rest.iter().zip(&names[1..]) {
+        medians.print(name, kind, &floor);
+    }
+}
+
+/// What one run took.
 struct Measure {
     wall: Duration,
     cpu_ns: u64,
@@ -25,15 +109,31 @@ struct Measure {
     bytes: u64,
 }
 
-impl Measure {
-    fn print(&self, name: &str) {
-        let seconds = self.wall.as_secs_f64();
+struct Medians {
+    gb_per_second: f64,
+    cpu_ns_per_record: f64,
+}
+
+impl Medians {
+    fn of(measures: &[Measure]) -> Self {
+        let median = |value: &dyn Fn(&Measure) -> f64| {
+            let mut values: Vec<f64> = measures.iter().map(value).collect();
+            values.sort_by(f64::total_cmp);
+            values[values.len() / 2]
+        };
+        Self {
+            gb_per_second: median(&|run| run.bytes as f64 / run.wall.as_secs_f64() / 1e9),
+            cpu_ns_per_record: median(&|run| run.cpu_ns as f64 / run.records as f64),
+        }
+    }
+
+    fn print(&self, name: &str, kind: &str, floor: &Self) {
         println!(
-            "{name:28} {:6.2} GB/s {:7.2} M rec/s  {:6.1} ns CPU/rec  {:6.2} GB/CPU-s",
-            self.bytes as f64 / seconds / 1e9,
-            self.records as f64 / seconds / 1e6,
-            self.cpu_ns as f64 / self.records as f64,
-            self.bytes as f64 / self.cpu_ns as f64,
+            "{name}, {kind}: {:.2} GB/s ({:.2}x the floor's), {:.1} ns CPU/record ({:.2}x)",
+            self.gb_per_second,
+            self.gb_per_second / floor.gb_per_second,
+            self.cpu_ns_per_record,
+            self.cpu_ns_per_record / floor.cpu_ns_per_record,
         );
     }
 }
@@ -218,28 +318,4 @@ fn engine(address: std::net::SocketAddr, log: &Log, crcs: bool, max_records: usi
 fn wire_bytes(log: &Log) -> u64 {
     let batches = log.batches * i64::from(log.partitions);
     log.batch.len() as u64 * u64::try_from(batches).unwrap()
-}
-
-fn main() {
-    for (value_bytes, batch_bytes, gib) in
-        [(100, 64 * 1024, 4), (1024, 64 * 1024, 8), (100, 1024, 2), (1024, 1100, 4)]
-    {
-        let (batch, batch_records) = batch(value_bytes, batch_bytes);
-        let partitions = 4;
-        let batches = (gib << 30) / i64::from(partitions) / i64::try_from(batch.len()).unwrap();
-        let log = Log { batch, batch_records, batches, partitions, answer_bytes: 1 << 20 };
-        println!(
-            "value {value_bytes} B, batch {} B of {} records, {} GiB",
-            log.batch.len(),
-            log.batch_records,
-            gib
-        );
-        let stub = StubBroker::start(log.clone()).unwrap();
-        for _ in 0..3 {
-            floor(stub.address(), &log).print("floor");
-            engine(stub.address(), &log, true, 500).print("kfetch, poll 500");
-            engine(stub.address(), &log, true, 10_000).print("kfetch, poll 10000");
-            engine(stub.address(), &log, false, 500).print("kfetch, no CRC, poll 500");
-        }
-    }
 }

@@ -17,6 +17,8 @@ pub mod error;
 #[cfg(not(loom))]
 pub mod fetch;
 #[cfg(not(loom))]
+pub mod ffi;
+#[cfg(not(loom))]
 pub mod log;
 #[cfg(not(loom))]
 pub mod net;
@@ -32,7 +34,7 @@ mod sync;
 #[cfg(not(loom))]
 pub use client::{
     Config, Consumer, Engine, EventKind, Offset, PartitionEvent, PollLimits, Record, Records,
-    WakeupHandle,
+    Stats, WakeupHandle,
 };
 pub use error::{Error, ErrorKind, Result};
 #[cfg(not(loom))]

@@ -158,7 +158,7 @@ impl Consumer {
             partition.handle_seek(position);
             commands.push((partition.index, partition.stamp, start));
         }
-        self.engine.send(self.id, What::Seek(commands))
+        self.send(What::Seek(commands))
     }
 
     /// Returns the offset of the next record that a poll will return of a partition, after
@@ -230,7 +230,7 @@ impl Consumer {
                 self.listed.push_back(index);
             }
         }
-        self.engine.send(self.id, What::Pause(changed, paused))
+        self.send(What::Pause(changed, paused))
     }
 
     /// Returns the partitions that are held back, in no order.
@@ -257,7 +257,7 @@ impl Consumer {
                 seeks.push((partition.index, partition.stamp, StartAt::Offset(position)));
             }
         }
-        if seeks.is_empty() { Ok(()) } else { self.engine.send(self.id, What::Seek(seeks)) }
+        if seeks.is_empty() { Ok(()) } else { self.send(What::Seek(seeks)) }
     }
 
     fn add(&mut self, wanted: Vec<(&TopicPartition, Offset)>) -> Result<()> {
@@ -286,7 +286,7 @@ impl Consumer {
                 lane,
             });
         }
-        self.engine.send(self.id, What::Assign(new))
+        self.send(What::Assign(new))
     }
 
     fn remove(&mut self, gone: &[usize]) -> Result<()> {
@@ -305,7 +305,7 @@ impl Consumer {
             return Ok(());
         }
         self.listed.retain(|index| self.partitions.contains(*index));
-        self.engine.send(self.id, What::Unassign(indexes))
+        self.send(What::Unassign(indexes))
     }
 
     /// Returns the shared name of a topic.

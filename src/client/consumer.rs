@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use slab::Slab;
 
 use super::config::{Config, ConsumerConfig, Source};
-use super::engine::{Engine, dead, no_resource};
+use super::engine::{Engine, Feeder, dead, no_resource};
 use super::inflate::InflatePool;
 use super::partition::Partition;
 use super::records::Recycler;
@@ -20,6 +20,7 @@ use crate::buffer::Budget;
 use crate::error::{Error, ErrorKind, Result};
 use crate::fetch::call::ConsumerId;
 use crate::fetch::reply::Reply;
+use crate::log::LogDirs;
 use crate::net::command::{NewConsumer, NewSource, What};
 use crate::ring::bridge::Bridge;
 use crate::ring::ready::ReadySet;
@@ -55,6 +56,7 @@ use crate::topic::TopicName;
 pub struct Consumer {
     pub(super) config: ConsumerConfig,
     pub(super) engine: Engine,
+    feeder: Feeder,
     pub(super) id: ConsumerId,
     pub(super) bridge: Arc<Bridge>,
     pub(super) budget: Arc<Budget>,
@@ -110,25 +112,20 @@ impl Consumer {
     ///
     /// [`ErrorKind::Resource`] when there is no descriptor left.
     pub fn with_engine(engine: &Engine, config: ConsumerConfig) -> Result<Self> {
-        let Some(commands) = engine.commands() else { return Err(dead()) };
+        let (feeder, source) = open(&config)?;
+        let commands = engine.commands(feeder)?;
         let bridge = Bridge::new(Arc::clone(commands.parker())).map_err(no_resource)?;
         let calling = Arc::clone(&bridge);
         let wake = Box::new(move || calling.call_feeder());
         let budget = Budget::new(config.memory_max_bytes, wake);
         let id = engine.new_consumer_id();
-        let source = match &config.source {
-            Source::Brokers(servers) => NewSource::Cluster(settings::cluster(&config, servers)),
-            Source::LogDirs(_) => {
-                return Err(Error::new(ErrorKind::Config, "log.dirs is not built yet"));
-            }
-        };
         let new = NewConsumer {
             source,
             settings: settings::fetch(&config, clock()),
             bridge: Arc::clone(&bridge),
             budget: Arc::clone(&budget),
         };
-        engine.send(id, What::Add(Box::new(new)))?;
+        engine.send(feeder, id, What::Add(Box::new(new)))?;
         for warning in config.warnings() {
             engine.logger().warn("kfetch::config", format_args!("{warning}"));
         }
@@ -138,6 +135,7 @@ impl Consumer {
         Ok(Self {
             config,
             engine: engine.clone(),
+            feeder,
             id,
             bridge,
             budget,
@@ -191,12 +189,17 @@ impl Consumer {
             flag.store(true, Ordering::Release);
             bridge.application().notify();
         });
-        self.engine.send(self.id, What::Remove(reply))?;
+        self.send(What::Remove(reply))?;
         let deadline = deadline_after(timeout);
         match self.wait_for(deadline, || done.load(Ordering::Acquire).then_some(())) {
             Some(()) => Ok(()),
             None => Err(Error::new(ErrorKind::Timeout, "the engine did not answer in time")),
         }
+    }
+
+    /// Sends a command to the loop that feeds this consumer.
+    pub(super) fn send(&self, what: What) -> Result<()> {
+        self.engine.send(self.feeder, self.id, what)
     }
 
     /// Refuses calls on a consumer that is closed or whose engine is dead.
@@ -256,7 +259,7 @@ impl Drop for Consumer {
     fn drop(&mut self) {
         if !self.is_closed {
             // Nobody waits for the outcome.
-            drop(self.engine.send(self.id, What::Remove(Reply::new(|()| {}))));
+            drop(self.send(What::Remove(Reply::new(|()| {}))));
         }
     }
 }
@@ -269,6 +272,20 @@ impl fmt::Debug for Consumer {
             .field("closed", &self.is_closed)
             .finish_non_exhaustive()
     }
+}
+
+/// Returns who feeds a consumer, and from where.
+fn open(config: &ConsumerConfig) -> Result<(Feeder, NewSource)> {
+    Ok(match &config.source {
+        Source::Brokers(servers) => {
+            (Feeder::Network, NewSource::Cluster(settings::cluster(config, servers)))
+        }
+        Source::LogDirs(paths) => {
+            let dirs = LogDirs::open(paths)?;
+            let mode = settings::read_mode(config.log_read_mode);
+            (Feeder::Files, NewSource::LogDirs(dirs, mode))
+        }
+    })
 }
 
 /// Reads the clock.

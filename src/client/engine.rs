@@ -1,7 +1,8 @@
-//! The engine that consumers share: one thread for all of their brokers.
+//! The engine that consumers share: one thread for all of their brokers, and one for all of their
+//! log directories.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::thread::JoinHandle;
 use std::time::{SystemTime, UNIX_EPOCH};
 use std::{fmt, io, thread};
@@ -11,13 +12,24 @@ use crate::fetch::call::ConsumerId;
 use crate::logger::Logger;
 use crate::net::command::{Commands, What};
 use crate::net::event_loop::EventLoop;
+use crate::net::file_loop::FileLoop;
 use crate::ring::thread::spawn;
 
-/// The engine of consumers that were not given one.
-static DEFAULT: Mutex<Weak<Shared>> = Mutex::new(Weak::new());
+/// The engine of consumers that were not given one, and the process that started it: a fork's
+/// child has a copy whose thread it lacks.
+static DEFAULT: Mutex<(u32, Weak<Shared>)> = Mutex::new((0, Weak::new()));
 
-/// A thread that serves any number of consumers; it ends with the last clone of its engine, of
-/// which every consumer has one.
+/// Which of an engine's threads feeds a consumer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Feeder {
+    /// When its records come from brokers.
+    Network,
+    /// When they come from log directories.
+    Files,
+}
+
+/// A thread that serves any number of consumers, and one more for those that read log directories;
+/// they end with the last clone of their engine, of which every consumer has one.
 ///
 /// # Threads
 ///
@@ -28,11 +40,19 @@ pub struct Engine {
 }
 
 struct Shared {
+    network: LoopThread,
+    /// Started with the first log directory.
+    files: OnceLock<LoopThread>,
+    files_starting: Mutex<()>,
+    next_consumer: AtomicU64,
+    logger: Arc<Logger>,
+}
+
+/// A loop's thread and the way to send it commands.
+struct LoopThread {
     /// None only while it is being dropped.
     commands: Option<Commands>,
     thread: Option<JoinHandle<io::Result<()>>>,
-    next_consumer: AtomicU64,
-    logger: Arc<Logger>,
 }
 
 impl Engine {
@@ -56,8 +76,9 @@ impl Engine {
             EventLoop::new(Arc::clone(&logger), seed()).map_err(no_resource)?;
         let thread = spawn("kfetch", move || event_loop.run()).map_err(no_resource)?;
         let shared = Shared {
-            commands: Some(commands),
-            thread: Some(thread),
+            network: LoopThread { commands: Some(commands), thread: Some(thread) },
+            files: OnceLock::new(),
+            files_starting: Mutex::new(()),
             next_consumer: AtomicU64::new(0),
             logger,
         };
@@ -71,11 +92,14 @@ impl Engine {
     /// [`ErrorKind::Resource`] when there is no thread or no descriptor left.
     pub fn shared() -> Result<Self> {
         let mut default = DEFAULT.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(shared) = default.upgrade() {
+        let (process, known) = &*default;
+        if *process == std::process::id()
+            && let Some(shared) = known.upgrade()
+        {
             return Ok(Self { shared });
         }
         let engine = Self::new()?;
-        *default = Arc::downgrade(&engine.shared);
+        *default = (std::process::id(), Arc::downgrade(&engine.shared));
         Ok(engine)
     }
 
@@ -83,16 +107,42 @@ impl Engine {
         ConsumerId(self.shared.next_consumer.fetch_add(1, Ordering::Relaxed))
     }
 
-    pub(super) fn commands(&self) -> Option<&Commands> {
-        self.shared.commands.as_ref()
+    /// Returns the way to a thread, which is started if it is the first time.
+    pub(super) fn commands(&self, feeder: Feeder) -> Result<&Commands> {
+        if feeder == Feeder::Files {
+            self.start_files()?;
+        }
+        self.running(feeder).ok_or_else(dead)
     }
 
     /// Sends a command; an engine whose thread is gone is an error.
-    pub(super) fn send(&self, consumer: ConsumerId, what: What) -> Result<()> {
-        match self.commands() {
+    pub(super) fn send(&self, feeder: Feeder, consumer: ConsumerId, what: What) -> Result<()> {
+        match self.running(feeder) {
             Some(commands) if commands.send(consumer, what) => Ok(()),
             _ => Err(dead()),
         }
+    }
+
+    fn running(&self, feeder: Feeder) -> Option<&Commands> {
+        let thread = match feeder {
+            Feeder::Network => Some(&self.shared.network),
+            Feeder::Files => self.shared.files.get(),
+        };
+        thread.and_then(|thread| thread.commands.as_ref())
+    }
+
+    fn start_files(&self) -> Result<()> {
+        let starting = &self.shared.files_starting;
+        let _guard = starting.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.shared.files.get().is_none() {
+            let logger = Arc::clone(&self.shared.logger);
+            let (file_loop, commands) = FileLoop::new(logger).map_err(no_resource)?;
+            let thread = spawn("kfetch-files", move || file_loop.run()).map_err(no_resource)?;
+            let started = LoopThread { commands: Some(commands), thread: Some(thread) };
+            // Nobody else starts one meanwhile.
+            drop(self.shared.files.set(started));
+        }
+        Ok(())
     }
 
     pub(super) fn logger(&self) -> &Arc<Logger> {
@@ -106,7 +156,7 @@ impl fmt::Debug for Engine {
     }
 }
 
-impl Drop for Shared {
+impl Drop for LoopThread {
     fn drop(&mut self) {
         let Some(commands) = self.commands.take() else { return };
         let parker = Arc::clone(commands.parker());

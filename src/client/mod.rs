@@ -24,3 +24,4 @@ pub use engine::Engine;
 pub use offsets::{OffsetAndTimestamp, Watermarks};
 pub use poll::PollLimits;
 pub use records::{EventKind, Iter, PartitionEvent, PartitionRun, Record, Records};
+pub use stats::Stats;

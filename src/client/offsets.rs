@@ -175,7 +175,7 @@ impl Consumer {
             let text = "the timeout is longer than a clock can tell";
             return Err(Error::new(ErrorKind::InvalidArgument, text));
         };
-        self.engine.send(self.id, question(deadline, reply))?;
+        self.send(question(deadline, reply))?;
         // The engine answers at the deadline, so this wait has none of its own.
         let found = self.wait_for(None, || {
             let answer = receiver.try_recv().ok().map(Some);

@@ -132,7 +132,7 @@ impl Consumer {
             }
         }
         for halt in halted {
-            self.engine.send(self.id, halt)?;
+            self.send(halt)?;
         }
         if parts.is_empty() {
             self.recycler.give_back(parts);

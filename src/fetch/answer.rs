@@ -40,8 +40,10 @@ pub struct Progress {
 /// The partition whose part of the answer is being read.
 #[derive(Debug)]
 struct OpenPartition {
-    /// The cursor that asked for it; none where nobody did, or not any more.
+    /// The cursor that asked for it; none where nobody did.
     cursor: Option<u32>,
+    /// The number of the Fetch that is being answered.
+    number: u64,
     error_code: ErrorCode,
     high_watermark: i64,
     /// The first offset still wanted.
@@ -181,9 +183,7 @@ impl FetchConsumer {
         number: u64,
     ) -> OpenPartition {
         let index = topic.and_then(|topic| self.cursor_index(topic, header.partition_index));
-        let asked = index.filter(|index| {
-            self.cursor(*index).is_some_and(|cursor| cursor.in_flight == Some(number))
-        });
+        let asked = index.filter(|index| self.awaits(*index, number));
         let mut next_offset = -1;
         if let Some(cursor) = asked.and_then(|index| self.cursor_mut(index)) {
             next_offset = cursor.landed_offset;
@@ -195,6 +195,7 @@ impl FetchConsumer {
         }
         OpenPartition {
             cursor: asked,
+            number,
             error_code: header.error_code,
             high_watermark: header.high_watermark,
             next_offset,
@@ -208,7 +209,7 @@ impl FetchConsumer {
     /// Adds a whole batch, which begins at the input's position, to the open run, or begins one.
     fn handle_batch(&mut self, batch: &[u8], progress: &mut Progress, place: &Place<'_>) {
         let Some(open) = progress.partition.as_mut() else { return };
-        let Some(index) = open.cursor.filter(|_| !open.given_up) else { return };
+        let Some(index) = self.asker(open).filter(|_| !open.given_up) else { return };
         match open.skim(batch) {
             Ok(None) => {
                 open.stepped_over = true;
@@ -234,7 +235,7 @@ impl FetchConsumer {
     /// Ends the open run: what follows in the block does not belong to it.
     fn close_run(&mut self, progress: &mut Progress, place: &Place<'_>) {
         let Some(open) = progress.partition.as_mut() else { return };
-        let (Some(run), Some(index)) = (open.run.take(), open.cursor) else { return };
+        let (Some(run), Some(index)) = (open.run.take(), self.asker(open)) else { return };
         let Some(bytes) = place.input.slice(run.start..run.end) else { return };
         let run = run.close(bytes, open.high_watermark, place.source);
         self.land(index, What::Run(run));
@@ -242,9 +243,21 @@ impl FetchConsumer {
 
     fn give_up(&mut self, progress: &mut Progress, text: &str) {
         let Some(open) = progress.partition.as_mut() else { return };
-        let Some(index) = open.cursor.filter(|_| !open.given_up) else { return };
+        let Some(index) = self.asker(open).filter(|_| !open.given_up) else { return };
         open.given_up = true;
         self.land(index, What::Damage(Damage::corrupt(open.next_offset, text)));
+    }
+
+    /// Tells whether a cursor still waits for the answer to this Fetch. It does not any more when
+    /// it has been sought, stopped, set back or let go since, which may happen between any two
+    /// reads of the answer.
+    fn awaits(&self, index: u32, number: u64) -> bool {
+        self.cursor(index).is_some_and(|cursor| cursor.in_flight == Some(number))
+    }
+
+    /// Returns the cursor that asked for a partition, as long as it waits for it.
+    fn asker(&self, open: &OpenPartition) -> Option<u32> {
+        open.cursor.filter(|index| self.awaits(*index, open.number))
     }
 
     fn land(&mut self, index: u32, what: What) {
@@ -259,7 +272,7 @@ impl FetchConsumer {
             self.give_up(progress, "the broker sent only batches below the position");
         }
         let open = progress.partition.take()?;
-        let index = open.cursor?;
+        let index = self.asker(&open)?;
         let is_eof_told = self.settings().partition_eof;
         let cursor = self.cursor_mut(index)?;
         cursor.in_flight = None;
@@ -329,6 +342,6 @@ impl OpenPartition {
     fn damage(&self, error: &BatchError) -> Damage {
         let is_foreign = matches!(error, BatchError::UnsupportedMagic(_));
         let kind = if is_foreign { ErrorKind::Unsupported } else { ErrorKind::Corrupt };
-        Damage { offset: self.next_offset, kind, text: error.to_string(), may_heal: !is_foreign }
+        Damage { offset: self.next_offset, kind, text: error.to_string() }
     }
 }

@@ -84,7 +84,7 @@ pub struct Cluster {
     settings: ClusterSettings,
     nodes: BTreeMap<i32, Peer>,
     bootstrap: Vec<Peer>,
-    topics: HashMap<TopicName, Topic>,
+    topics: BTreeMap<TopicName, Topic>,
     /// When the consumers' topics are asked for next.
     refresh_at: Instant,
     refresh_in_flight: bool,
@@ -108,7 +108,7 @@ impl Cluster {
             settings,
             nodes: BTreeMap::new(),
             bootstrap,
-            topics: HashMap::new(),
+            topics: BTreeMap::new(),
             refresh_at: now,
             refresh_in_flight: false,
             refresh_not_before: now,
@@ -240,12 +240,15 @@ impl Cluster {
         }
     }
 
-    /// Tells whether a topic is missing or a partition has no leader, so that asking again soon
-    /// may help.
+    /// Tells whether a topic is missing, or a partition has no leader or one that is not among the
+    /// brokers, so that asking again soon may help.
     fn lacks_something(&self) -> bool {
         self.topics.values().any(|topic| {
             topic.error_code != Some(ErrorCode::NONE)
-                || topic.partitions.values().any(|partition| partition.leader < 0)
+                || topic
+                    .partitions
+                    .values()
+                    .any(|partition| !self.nodes.contains_key(&partition.leader))
         })
     }
 

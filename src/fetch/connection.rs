@@ -116,6 +116,7 @@ enum Reading {
 
 /// What [`Connection::poll_answer`] found.
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "one at a time, on the stack of one call")]
 pub enum Incoming {
     /// When more has to be received first.
     Nothing,

@@ -67,6 +67,23 @@ pub struct FetchSettings {
     pub epoch: (Instant, i64),
 }
 
+impl FetchSettings {
+    /// Returns the time stamp that the reset policy asks for, none where it is an error.
+    pub fn reset_timestamp(&self, now: Instant) -> Option<i64> {
+        match self.reset {
+            ResetPolicy::Earliest => Some(EARLIEST_TIMESTAMP),
+            ResetPolicy::Latest => Some(LATEST_TIMESTAMP),
+            ResetPolicy::None => None,
+            ResetPolicy::ByDuration(age) => {
+                let (instant, epoch_ms) = self.epoch;
+                let passed = now.saturating_duration_since(instant).as_millis();
+                let now_ms = epoch_ms.saturating_add_unsigned(clamp_ms(passed));
+                Some(now_ms.saturating_sub_unsigned(clamp_ms(age.as_millis())).max(0))
+            }
+        }
+    }
+}
+
 /// One consumer, on the loop's thread.
 #[derive(Debug)]
 pub struct FetchConsumer {
@@ -79,7 +96,8 @@ pub struct FetchConsumer {
     pub budget: Arc<Budget>,
     /// Takes its messages.
     pub logger: Arc<Logger>,
-    cursors: HashMap<u32, Cursor>,
+    /// In order of index: a run that is repeated takes them in the same order.
+    cursors: BTreeMap<u32, Cursor>,
     by_name: HashMap<TopicName, HashMap<i32, u32>>,
     /// Brokers that lead any of its partitions.
     pub nodes: BTreeMap<i32, Node>,
@@ -113,7 +131,7 @@ impl FetchConsumer {
             bridge,
             budget,
             logger,
-            cursors: HashMap::new(),
+            cursors: BTreeMap::new(),
             by_name: HashMap::new(),
             nodes: BTreeMap::new(),
             lookups,
@@ -150,6 +168,8 @@ impl FetchConsumer {
             node.remove(index);
         }
         self.lookups.forget_cursor(index);
+        // The index may soon name another cursor.
+        self.landed.retain(|landed| landed.cursor != index);
         self.spilled.retain(|spilled| *spilled != index);
     }
 
@@ -182,7 +202,7 @@ impl FetchConsumer {
         let timestamp = match start {
             StartAt::Offset(_) => return,
             StartAt::Timestamp(timestamp) => Some(timestamp),
-            StartAt::Policy => self.reset_timestamp(now),
+            StartAt::Policy => self.settings.reset_timestamp(now),
         };
         let Some(cursor) = self.cursors.get_mut(&index) else { return };
         match timestamp {
@@ -194,30 +214,14 @@ impl FetchConsumer {
                 let text = "no offset is known and auto.offset.reset is none";
                 let error = crate::Error::new(crate::ErrorKind::NoOffset, text)
                     .with_partition(cursor.topic.as_str(), cursor.partition);
-                cursor.fail(error);
-                self.bridge.application().notify();
-            }
-        }
-    }
-
-    /// Returns the time stamp that the reset policy asks for, none where it is an error.
-    pub fn reset_timestamp(&self, now: Instant) -> Option<i64> {
-        match self.settings.reset {
-            ResetPolicy::Earliest => Some(EARLIEST_TIMESTAMP),
-            ResetPolicy::Latest => Some(LATEST_TIMESTAMP),
-            ResetPolicy::None => None,
-            ResetPolicy::ByDuration(age) => {
-                let (instant, epoch_ms) = self.settings.epoch;
-                let passed = now.saturating_duration_since(instant).as_millis();
-                let now_ms = epoch_ms.saturating_add_unsigned(clamp_ms(passed));
-                Some(now_ms.saturating_sub_unsigned(clamp_ms(age.as_millis())).max(0))
+                self.fail(index, error);
             }
         }
     }
 
     /// Begins again at another position by the reset policy; the old one was out of range.
     pub fn reset(&mut self, index: u32, now: Instant) {
-        let policy = self.reset_timestamp(now);
+        let policy = self.settings.reset_timestamp(now);
         let Some(cursor) = self.cursors.get_mut(&index) else { return };
         let from = cursor.delivered_offset;
         if policy.is_none() {
@@ -226,7 +230,7 @@ impl FetchConsumer {
                 .with_code(ErrorCode::OFFSET_OUT_OF_RANGE.0)
                 .with_partition(cursor.topic.as_str(), cursor.partition)
                 .with_offset(from);
-            return cursor.fail(error);
+            return self.fail(index, error);
         }
         cursor.invalidate();
         cursor.state = State::Positioning { out_of_range: Some(from) };
@@ -266,7 +270,8 @@ impl FetchConsumer {
     /// Counts the refreshes that do not know a partition, and tells the application of one that
     /// stays unknown; the search goes on, since it may yet be made.
     pub fn handle_refreshed(&mut self, cluster: &Cluster) {
-        for cursor in self.cursors.values_mut() {
+        let mut lost = Vec::new();
+        for (index, cursor) in &mut self.cursors {
             let told = cluster.topic(cursor.topic.as_str()).and_then(|topic| topic.error_code);
             let code = match told {
                 Some(ErrorCode::NONE) if cursor.leader >= 0 => {
@@ -286,10 +291,12 @@ impl FetchConsumer {
             let is_final = !code.is_retriable();
             if cursor.unknown == UNKNOWN_MAX || is_final && cursor.unknown == 1 {
                 let error = partition_error(&cursor.topic, cursor.partition, code);
-                let kind = SlotKind::Failed { error: Box::new(error), sticky: false };
-                cursor.hand_over(kind);
-                self.bridge.application().notify();
+                lost.push((*index, error));
             }
+        }
+        for (index, error) in lost {
+            self.hand_over(index, SlotKind::Failed { error: Box::new(error), sticky: false });
+            self.bridge.application().notify();
         }
     }
 
@@ -307,10 +314,11 @@ impl FetchConsumer {
                 Ok(answer) if answer.offset >= 0 => {
                     let to = answer.offset;
                     cursor.start_at(to);
-                    cursor.hand_over(match out_of_range {
+                    let kind = match out_of_range {
                         Some(from) => SlotKind::Reset { from, to },
                         None => SlotKind::Start { offset: to },
-                    });
+                    };
+                    self.hand_over(found.cursor, kind);
                 }
                 // No record is as late as that time: the end is where the first one will be.
                 Ok(_) if found.timestamp != LATEST_TIMESTAMP => {
@@ -321,9 +329,9 @@ impl FetchConsumer {
                     let text = "the broker knows no offset for the end of the partition";
                     let error = crate::Error::new(crate::ErrorKind::NoOffset, text)
                         .with_partition(cursor.topic.as_str(), cursor.partition);
-                    cursor.fail(error);
+                    self.fail(found.cursor, error);
                 }
-                Err(error) => cursor.fail(error),
+                Err(error) => self.fail(found.cursor, error),
             }
         }
         if found_any {

@@ -17,7 +17,6 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::backoff::Backoff;
-use crate::error::Error;
 use crate::ring::lane::{Lane, LaneProducer};
 use crate::ring::{Slot, SlotKind};
 use crate::topic::TopicName;
@@ -191,15 +190,18 @@ impl Cursor {
             && self.retry_at.is_none_or(|at| at <= now)
     }
 
-    /// Hands something over to the polling thread.
-    pub fn hand_over(&mut self, kind: SlotKind) {
+    /// Hands something over to the polling thread; tells whether it is the first for which the
+    /// ring has no room.
+    #[must_use]
+    pub fn hand_over(&mut self, kind: SlotKind) -> bool {
+        let was_spilled = self.lane.is_spilled();
         self.lane.push(Slot { stamp: self.stamp, kind });
+        !was_spilled && self.lane.is_spilled()
     }
 
-    /// Stops until a seek, and says why.
-    pub fn fail(&mut self, error: Error) {
+    /// Stops until a seek.
+    pub fn stop(&mut self) {
         self.invalidate();
         self.state = State::Failed;
-        self.hand_over(SlotKind::Failed { error: Box::new(error), sticky: true });
     }
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::call::FetchCall;
 use super::consumer::FetchConsumer;
 use super::landing::{Damage, Landed, What, verify};
+use crate::error::Error;
 use crate::ring::SlotKind;
 use crate::ring::slot::Run;
 
@@ -56,16 +57,25 @@ impl FetchConsumer {
     fn deliver_run(&mut self, index: u32, run: Run) {
         if let Some(cursor) = self.cursor_mut(index) {
             cursor.delivered_offset = run.next_offset;
+            self.bridge.counters().delivered_runs.add(1);
+            self.bridge.counters().delivered_bytes.add(run.bytes.len() as u64);
             self.hand_over(index, SlotKind::Run(run));
         }
     }
 
-    fn hand_over(&mut self, index: u32, kind: SlotKind) {
-        let Some(cursor) = self.cursor_mut(index) else { return };
-        let was_spilled = cursor.lane.is_spilled();
-        cursor.hand_over(kind);
-        if !was_spilled && cursor.lane.is_spilled() {
+    /// Hands something over for a cursor, and remembers the cursor if it has to wait for room.
+    pub(super) fn hand_over(&mut self, index: u32, kind: SlotKind) {
+        if self.cursor_mut(index).is_some_and(|cursor| cursor.hand_over(kind)) {
             self.spilled.push(index);
+        }
+    }
+
+    /// Stops a cursor until a seek, and says why.
+    pub(super) fn fail(&mut self, index: u32, error: Error) {
+        if let Some(cursor) = self.cursor_mut(index) {
+            cursor.stop();
+            self.hand_over(index, SlotKind::Failed { error: Box::new(error), sticky: true });
+            self.bridge.application().notify();
         }
     }
 
@@ -73,9 +83,10 @@ impl FetchConsumer {
     /// second time the partition stops until a seek.
     fn handle_damage(&mut self, index: u32, damage: Damage) -> bool {
         let logger = Arc::clone(&self.logger);
+        self.bridge.counters().damaged_batches.add(1);
         let Some(cursor) = self.cursor_mut(index) else { return false };
         let is_new = cursor.damaged_at != Some(damage.offset);
-        if damage.may_heal && is_new {
+        if is_new {
             logger.warn(
                 "kfetch::fetch",
                 format_args!(
@@ -88,7 +99,7 @@ impl FetchConsumer {
             return true;
         }
         let error = damage.into_error(cursor.topic.as_str(), cursor.partition);
-        cursor.fail(error);
+        self.fail(index, error);
         false
     }
 

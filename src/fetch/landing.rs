@@ -41,14 +41,12 @@ pub struct Damage {
     pub kind: ErrorKind,
     /// The same in words.
     pub text: String,
-    /// Whether another read of the same bytes may find them whole.
-    pub may_heal: bool,
 }
 
 impl Damage {
-    /// Says that a batch's bytes are damaged; they may have been whole where they came from.
+    /// Says that a batch's bytes are damaged.
     pub fn corrupt(offset: i64, text: impl Into<String>) -> Self {
-        Self { offset, kind: ErrorKind::Corrupt, text: text.into(), may_heal: true }
+        Self { offset, kind: ErrorKind::Corrupt, text: text.into() }
     }
 
     /// Makes the partition's error of it.

@@ -90,7 +90,7 @@ pub struct Found {
 pub struct Lookups {
     asks: BTreeMap<AskId, Ask>,
     next_ask: u64,
-    questions: HashMap<u64, Question>,
+    questions: BTreeMap<u64, Question>,
     next_question: u64,
     limits: BackoffLimits,
     found: Vec<Found>,
@@ -102,7 +102,7 @@ impl Lookups {
         Self {
             asks: BTreeMap::new(),
             next_ask: 0,
-            questions: HashMap::new(),
+            questions: BTreeMap::new(),
             next_question: 0,
             limits,
             found: Vec::new(),

@@ -76,8 +76,7 @@ impl FetchConsumer {
             Remedy::Fail => {
                 let offset = cursor.fetch_offset;
                 let error = partition_error(&cursor.topic, cursor.partition, code);
-                cursor.fail(error.with_offset(offset));
-                self.bridge.application().notify();
+                self.fail(index, error.with_offset(offset));
             }
         }
     }

@@ -77,14 +77,21 @@ impl FetchConsumer {
     /// Returns how many bytes the next answer may have; none while that is too little, in which
     /// case credit that comes back will bring the consumer up again.
     fn credit(&self) -> Option<i32> {
-        let min = CREDIT_MIN_BYTES.min(self.budget.limit() / 4);
         // Answers that have come and cannot be read for want of credit go first.
-        let is_short = !self.starved.is_empty() || self.budget.free() < min;
-        if is_short && (!self.starved.is_empty() || self.budget.want(min)) {
+        if !self.starved.is_empty() || self.is_short() && self.budget.want(self.credit_min()) {
             return None;
         }
         let free = i32::try_from(self.budget.free()).unwrap_or(i32::MAX);
         Some(self.settings().max_bytes.min(free))
+    }
+
+    /// Tells whether too little credit is free for a Fetch.
+    pub fn is_short(&self) -> bool {
+        self.budget.free() < self.credit_min()
+    }
+
+    fn credit_min(&self) -> usize {
+        CREDIT_MIN_BYTES.min(self.budget.limit() / 4)
     }
 
     /// Writes the request of a planned Fetch, with the position of every cursor.
@@ -121,6 +128,7 @@ impl FetchConsumer {
     pub fn handle_sent(&mut self, node_id: i32, planned: &PlannedFetch) -> u64 {
         let number = self.next_fetch;
         self.next_fetch += 1;
+        self.bridge.counters().fetches.add(1);
         for index in &planned.cursors {
             if let Some(cursor) = self.cursor_mut(*index) {
                 cursor.in_flight = Some(number);

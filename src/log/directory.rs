@@ -122,6 +122,11 @@ impl LogDirs {
         }
         Ok(found)
     }
+
+    /// Returns the directories, in the order in which they were given.
+    pub fn paths(&self) -> impl Iterator<Item = &Path> {
+        self.dirs.iter().map(|dir| dir.log_dir())
+    }
 }
 
 impl PartitionDir {

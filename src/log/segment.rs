@@ -75,10 +75,10 @@ impl Segment {
         self.file.metadata()?.modified()
     }
 
-    /// Tells whether `path` is the name of another file by now.
-    pub(super) fn is_replaced_at(&self, path: &Path) -> bool {
+    /// Tells whether `path` is still this file's name; another file may have it, or none.
+    pub(super) fn is_at(&self, path: &Path) -> bool {
         fs::metadata(path).is_ok_and(|metadata| {
-            (Identity { device: metadata.dev(), inode: metadata.ino() }) != self.identity
+            (Identity { device: metadata.dev(), inode: metadata.ino() }) == self.identity
         })
     }
 

@@ -16,6 +16,7 @@ use crate::fetch::cluster::ClusterSettings;
 use crate::fetch::consumer::FetchSettings;
 use crate::fetch::cursor::{NewPartition, StartAt};
 use crate::fetch::reply::{OffsetsReply, Reply, TopicsReply};
+use crate::log::{LogDirs, ReadMode};
 use crate::ring::bridge::{Bridge, LoopParker};
 use crate::topic::TopicName;
 
@@ -72,6 +73,8 @@ pub struct NewConsumer {
 pub enum NewSource {
     /// When they come from brokers.
     Cluster(ClusterSettings),
+    /// When they come from log directories of this host.
+    LogDirs(LogDirs, ReadMode),
 }
 
 /// The sending side of a loop's channel.

@@ -151,7 +151,7 @@ impl EventLoop {
 
     fn add(&mut self, id: ConsumerId, new: NewConsumer, now: Instant) {
         let NewConsumer { source, settings, bridge, budget } = new;
-        let NewSource::Cluster(cluster) = source;
+        let NewSource::Cluster(cluster) = source else { return };
         self.bridges.insert(id, Arc::clone(&bridge));
         self.engine.add_consumer(id, &cluster, settings, bridge, budget, now);
     }

@@ -10,6 +10,12 @@
 
 pub mod command;
 pub mod event_loop;
+mod file_consumer;
+mod file_cursor;
+pub mod file_loop;
+mod file_question;
+mod file_read;
+mod file_watch;
 mod resolver;
 mod sockets;
 mod stream;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::{fmt, io};
 
+use super::feed_counters::FeedCounters;
 use super::park::{Parker, Signal};
 use super::wake::Event;
 
@@ -31,6 +32,8 @@ pub struct Bridge {
     attention: AtomicBool,
     /// Whether the loop is gone, which it is only after a defect.
     dead: AtomicBool,
+    /// What the loop has done for this consumer.
+    counters: FeedCounters,
 }
 
 impl Bridge {
@@ -42,12 +45,18 @@ impl Bridge {
     pub fn new(feeder: Arc<LoopParker>) -> io::Result<Arc<Self>> {
         let application = Parker::new(Event::new()?);
         let (attention, dead) = (AtomicBool::new(false), AtomicBool::new(false));
-        Ok(Arc::new(Self { application, feeder, attention, dead }))
+        let counters = FeedCounters::default();
+        Ok(Arc::new(Self { application, feeder, attention, dead, counters }))
     }
 
     /// Returns the parker of the application's thread.
     pub fn application(&self) -> &Parker<Event> {
         &self.application
+    }
+
+    /// Returns what the loop has done for this consumer. The loop's thread counts, any reads.
+    pub fn counters(&self) -> &FeedCounters {
+        &self.counters
     }
 
     /// Asks the loop to look after this consumer. Any thread.

@@ -14,6 +14,8 @@
 #[cfg(not(loom))]
 pub mod bridge;
 #[cfg(not(loom))]
+pub mod feed_counters;
+#[cfg(not(loom))]
 pub mod lane;
 #[cfg(all(test, loom))]
 mod models;

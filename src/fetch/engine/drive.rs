@@ -149,10 +149,13 @@ impl FetchEngine {
     fn drive_consumer(&mut self, id: ConsumerId, now: Instant) {
         let Some(consumer) = self.consumers.get_mut(&id) else { return };
         consumer.handle_found(now);
-        self.drive_lookups(id, now);
+        let mut wake_at = self.drive_lookups(id, now);
         let Some(consumer) = self.consumers.get(&id) else { return };
         let nodes: Vec<i32> = consumer.nodes.keys().copied().collect();
-        let mut wake_at = None;
+        if consumer.is_short() {
+            // Blocks of connections that wait for an answer may be all that the budget lacks.
+            self.reclaim(id);
+        }
         for node in nodes {
             wake_at = earliest(wake_at, self.drive_node(id, node, now));
         }
@@ -203,13 +206,14 @@ impl FetchEngine {
         self.after_send(planned.connection, sent, now);
     }
 
-    /// Asks leaders for the offsets that are looked up.
-    fn drive_lookups(&mut self, id: ConsumerId, now: Instant) {
-        let Some(consumer) = self.consumers.get_mut(&id) else { return };
+    /// Asks leaders for the offsets that are looked up; returns when to look again.
+    fn drive_lookups(&mut self, id: ConsumerId, now: Instant) -> Option<Instant> {
+        let consumer = self.consumers.get_mut(&id)?;
         let cluster_id = consumer.cluster;
-        let Some(entry) = self.clusters.get_mut(&cluster_id) else { return };
+        let entry = self.clusters.get_mut(&cluster_id)?;
         let planned = consumer.lookups.plan(now, &mut entry.cluster, &mut self.random);
         self.dirty_clusters.insert(cluster_id);
+        let mut wake_at = None;
         for (node, asks) in planned {
             let peer = PeerId::Node(node);
             let Some(known) =
@@ -222,9 +226,10 @@ impl FetchEngine {
                 None if known.may_connect(now) => {
                     self.open(Owner::Cluster(cluster_id), cluster_id, peer, now);
                 }
-                None => {}
+                None => wake_at = earliest(wake_at, known.retry_at()),
             }
         }
+        wake_at
     }
 
     fn send_lookup(&mut self, id: ConsumerId, to: ConnectionId, asks: Vec<AskId>, now: Instant) {

@@ -25,7 +25,10 @@ impl FetchEngine {
             Room::Ready => {}
             Room::Overdrawn => self.set_overdraft(id, true),
             Room::NoCredit { wanted } => {
-                self.reclaim(id);
+                if let Some(Owner::Fetch { consumer, .. }) = self.entry(id).map(|entry| entry.owner)
+                {
+                    self.reclaim(consumer);
+                }
                 if !self.wait_for_credit(id, wanted, now) {
                     return None;
                 }
@@ -67,11 +70,8 @@ impl FetchEngine {
         self.consumers.get_mut(&consumer)
     }
 
-    /// Takes back the blocks of the same consumer's connections that nothing is unread in.
-    fn reclaim(&mut self, id: ConnectionId) {
-        let Some(Owner::Fetch { consumer, .. }) = self.entry(id).map(|entry| entry.owner) else {
-            return;
-        };
+    /// Takes back the blocks of a consumer's connections that nothing is unread in.
+    pub(super) fn reclaim(&mut self, consumer: ConsumerId) {
         for (_, entry) in &mut self.connections {
             if matches!(entry.owner, Owner::Fetch { consumer: of, .. } if of == consumer) {
                 entry.connection.input.release();
@@ -93,6 +93,7 @@ impl FetchEngine {
             }
             let Some(consumer) = self.owner_consumer(id) else { return false };
             if consumer.budget.want(wanted) {
+                consumer.bridge.counters().credit_waits.add(1);
                 if !consumer.starved.contains(&id) {
                     consumer.starved.push(id);
                 }
@@ -111,6 +112,9 @@ impl FetchEngine {
     pub fn handle_received(&mut self, id: ConnectionId, len: usize, now: Instant) {
         let Some(entry) = self.entry_mut(id) else { return };
         entry.connection.handle_received(now, len);
+        if let Some(consumer) = self.owner_consumer(id) {
+            consumer.bridge.counters().received_bytes.add(len as u64);
+        }
         if let Err(failure) = self.read_answers(id, now) {
             self.fail_connection(id, &failure, now);
         }
@@ -136,7 +140,12 @@ impl FetchEngine {
             match entry.connection.poll_answer()? {
                 Incoming::Nothing => return Ok(()),
                 Incoming::Answer(request, version, body) => {
-                    self.handle_answer(id, request.call, version, &body, now)?;
+                    let call = &request.call;
+                    if let Err(failure) = self.handle_answer(id, call, version, &body, now) {
+                        // It is in flight no more, so the connection's end does not find it.
+                        self.lose_call(id, call, now);
+                        return Err(failure);
+                    }
                 }
                 Incoming::FetchBody => {
                     if !self.read_fetch(id, now)? {
@@ -195,7 +204,7 @@ impl FetchEngine {
     fn handle_answer(
         &mut self,
         id: ConnectionId,
-        call: Call,
+        call: &Call,
         version: i16,
         body: &Slice,
         now: Instant,
@@ -212,12 +221,12 @@ impl FetchEngine {
             }
             Call::Metadata(call) => {
                 let answer = MetadataResponse::decode(body, version)?;
-                self.handle_metadata(id, &call, &answer, now);
+                self.handle_metadata(id, call, &answer, now);
                 Ok(())
             }
             Call::ListOffsets(call) => {
                 let answer = ListOffsetsResponse::decode(body, version)?;
-                self.handle_offsets(id, &call, &answer, now);
+                self.handle_offsets(id, call, &answer, now);
                 Ok(())
             }
             Call::Fetch(_) => Ok(()),
