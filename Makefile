@@ -1,6 +1,7 @@
 # kfetch. `make` builds the libraries and the command into target/release and the examples into
 # target/ffi-examples; it needs Rust, a C compiler and make. `make install` copies them to PREFIX.
-# `make test` runs all tests.
+# `make demo` writes some million records into a log directory and reads them back through the C
+# library. `make test` runs all tests.
 
 CARGO ?= cargo
 PREFIX ?= /usr/local
@@ -26,7 +27,7 @@ HAS_CXX := $(shell command -v $(firstword $(CXX)) 2>/dev/null)
 LINK := -L$(RELEASE) -lkfetch -pthread -Wl,-rpath,'$$ORIGIN/../release'
 WARNINGS := -Wall -Wextra -Wpedantic
 
-.PHONY: all build examples install uninstall kafka venv test test-steps clean
+.PHONY: all build examples demo install uninstall kafka venv test test-steps clean
 .DELETE_ON_ERROR:
 
 all: build examples
@@ -55,6 +56,23 @@ $(C_EXAMPLES): $(EXAMPLES)/%: ffi-examples/c/%.c include/kfetch.h | build $(EXAM
 
 $(CPP_EXAMPLES): $(EXAMPLES)/%_cpp: ffi-examples/cpp/%.cpp include/kfetch.h | build $(EXAMPLES)
 	$(CXX) -std=c++17 -O2 -g $(WARNINGS) $(CPPFLAGS) $(CXXFLAGS) -Iinclude -o $@ $< $(LDFLAGS) $(LINK)
+
+# A topic of DEMO_RECORDS records, written, checked by the command, and read back and verified by
+# a C program.
+DEMO := target/demo
+DEMO_RECORDS ?= 5000000
+demo: all
+	@rm -rf $(DEMO)
+	@echo
+	@echo "==> Writing a topic of 4 partitions into $(DEMO)"
+	$(RELEASE)/kfetch log generate -t demo --partitions 4 --records $(DEMO_RECORDS) $(DEMO)
+	@echo
+	@echo "==> Its first records"
+	$(RELEASE)/kfetch cat --log-dirs $(DEMO) -t demo -p 0 -c 3 -q -f '%t-%p @%o  %k  %s\n'
+	@echo
+	@echo "==> Reading it back from C, and verifying every record"
+	$(EXAMPLES)/verify_generated $(DEMO) demo 4 $(DEMO_RECORDS)
+	@rm -rf $(DEMO)
 
 # Does not build, so that root needs no Rust.
 install:

@@ -119,8 +119,8 @@ const INTRODUCTION: &str = "\
  * threads block all signals; its descriptors are closed on exec. In a fork's child handles of the
  * parent answer KFETCH_STATUS_FORKED, and the child can make its own.
  *
- * Strings are UTF-8 and NUL-terminated; times are milliseconds. The section \"Safety\" of a function
- * is what the library cannot check.
+ * Strings are UTF-8 and NUL-terminated; times are milliseconds. The section \"Safety\" of a
+ * function is what the library cannot check.
  *
  * Generated from the source: changes belong there.
  */";

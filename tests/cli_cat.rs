@@ -364,6 +364,19 @@ fn a_closed_output_ends_it_in_silence() {
 }
 
 #[test]
+#[cfg(target_os = "linux")]
+fn an_output_that_takes_nothing_is_an_error() {
+    let cluster = Cluster::shared();
+    numbered(&cluster, "cat-full", 10);
+    let base = ["cat", "-e", "-q", "-b", &cluster.bootstrap(), "-t", "cat-full"];
+    let mut command = kfetch(base);
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    command.stdout(full).stderr(Stdio::piped());
+    let told = finish(command.spawn().unwrap()).ended(1);
+    assert!(told.starts_with("% ERROR: standard output: No space left"), "{told}");
+}
+
+#[test]
 fn an_interruption_ends_it_with_what_has_come() {
     let cluster = Cluster::shared();
     numbered(&cluster, "cat-signal", 10);
@@ -434,4 +447,48 @@ fn a_damaged_batch_is_named_and_the_other_partitions_are_finished() {
     assert_eq!(of("0 "), (0..8).map(|n| 2 * n).collect::<Vec<_>>());
     let told = ran.ended(1);
     assert!(told.contains("% ERROR: topic cat-damage [0] at offset 8: "), "{told}");
+}
+
+#[test]
+fn a_partition_without_a_leader_is_named_and_the_others_are_finished() {
+    let cluster = Cluster::builder().nodes(3).start();
+    cluster.create_topic_on("cat-leader", &[&[1], &[2]], &[]);
+    let record = |number: i32| Record::new("k", &number.to_string()).partition(number % 2);
+    cluster.produce("cat-leader", &(0..20).map(record).collect::<Vec<_>>(), &[]);
+    cluster.broker(2).stop();
+    for arguments in [&["-e"][..], &["-e", "-o", "-3"], &["-o", "end", "-c", "1", "-p", "1"]] {
+        let timeout = ["-X", "default.api.timeout.ms=4000"];
+        let ran = cat(&cluster, "cat-leader", &[arguments, &timeout].concat());
+        let lines = String::from_utf8_lossy(&ran.stdout).lines().count();
+        let wanted = [("-3", 3), ("end", 0)];
+        let wanted = wanted.iter().find(|(start, _)| arguments.contains(start));
+        assert_eq!(lines, wanted.map_or(10, |(_, count)| *count), "{arguments:?}");
+        let told = ran.ended(1);
+        assert!(told.contains("% ERROR: topic cat-leader [1]: "), "{arguments:?}: {told}");
+        assert!(!told.contains("% ERROR: topic cat-leader [0]"), "{told}");
+    }
+}
+
+#[test]
+fn a_broker_that_falls_silent_does_not_hold_up_the_end_for_ever() {
+    let cluster = Cluster::builder().start();
+    cluster.create_topic("cat-silent", 1, &[]);
+    let value = "v".repeat(10_000);
+    let records: Vec<Record> = (0..2000).map(|_| Record::new("k", &value)).collect();
+    cluster.produce("cat-silent", &records, &[]);
+    let timeouts = ["-X", "default.api.timeout.ms=3000", "-X", "kfetch.memory.max.bytes=1048576"];
+    let base = ["cat", "-e", "-b", &cluster.bootstrap(), "-t", "cat-silent"];
+    let mut command = kfetch(base.iter().chain(&timeouts));
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut out = BufReader::new(child.stdout.take().unwrap());
+    let mut line = String::new();
+    out.read_line(&mut line).unwrap();
+    // The command waits for this reader, with some of the topic still to come.
+    cluster.broker(1).pause();
+    let seen = 1 + out.lines().map_while(Result::ok).count();
+    cluster.broker(1).resume();
+    assert!(seen < 2000, "{seen}");
+    let told = finish(child).ended(1);
+    assert!(told.contains("% ERROR: topic cat-silent [0]: its leader gave no answer"), "{told}");
 }

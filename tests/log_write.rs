@@ -191,8 +191,7 @@ fn an_offset_too_far_from_the_base_begins_a_segment() {
     let dir = TempDir::new("log-write");
     let partition = dir.path().join("far-0");
     fs::create_dir_all(&partition).unwrap();
-    // As compaction leaves it: the first batch's only record has the last offset that fits, less
-    // one.
+    // As compaction leaves it: the only record of the batch has the last offset but one that fits.
     let mut builder = kfetch::record::BatchBuilder::default();
     let mut batch = Vec::new();
     builder.append_at(i32::MAX - 1, &NewRecord::default()).unwrap();

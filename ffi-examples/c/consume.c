@@ -99,13 +99,16 @@ static void write_record(const kfetch_run *run, const kfetch_record *record)
 }
 
 /* Takes what one poll returned: the records in bulk, then what happened to partitions. */
-static void take(const kfetch_records *records, const struct options *options, struct totals *totals)
+static void take(const kfetch_records *records, const struct options *options,
+                 struct totals *totals)
 {
     const kfetch_run *runs = kfetch_records_runs(records, NULL);
     kfetch_record batch[BATCH];
     size_t count;
     for (size_t at = 0; at < kfetch_records_count(records); at += count) {
-        if (kfetch_records_fill(records, at, batch, BATCH, sizeof *batch, &count) != KFETCH_STATUS_OK)
+        kfetch_status status =
+            kfetch_records_fill(records, at, batch, BATCH, sizeof *batch, &count);
+        if (status != KFETCH_STATUS_OK)
             abort(); /* only wrong arguments can bring that about */
         for (size_t i = 0; i < count; i++) {
             totals->bytes += batch[i].key.len + batch[i].value.len;

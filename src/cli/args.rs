@@ -12,7 +12,7 @@ use crate::start_at::OffsetArg;
 
 /// Reads and writes Kafka topics: from brokers, or straight from log directories.
 #[derive(Debug, Parser)]
-#[command(name = "kfetch", version)]
+#[command(name = "kfetch", version, after_help = HELP)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -26,6 +26,7 @@ pub(crate) enum Command {
     Cat(CatArgs),
 
     /// Checks, prints and writes log directories.
+    #[command(after_help = LOG_HELP)]
     Log {
         #[command(subcommand)]
         command: LogCommand,
@@ -106,6 +107,10 @@ pub(crate) struct CatArgs {
     )]
     pub(crate) encoding: Encoding,
 }
+
+const HELP: &str = "Example: kfetch cat -b localhost:9092 -t orders -e -J";
+
+const LOG_HELP: &str = "Example: kfetch log generate -t orders data && kfetch log verify data";
 
 const CAT_HELP: &str = "\
 Formats: %s value, %k key, %S and %K their lengths (-1 for null), %R the value's length as 4 bytes,

@@ -14,7 +14,7 @@ use crate::partitions::Partitions;
 use crate::progress::Progress;
 use crate::settings;
 use crate::source_args::SourceArgs;
-use crate::start::{Started, Wanted, now, start, unheard};
+use crate::start::{Started, Wanted, no_answer, now, start};
 use crate::start_at::StartAt;
 
 const LIMITS: PollLimits = PollLimits { max_records: 16 * 1024, max_bytes: usize::MAX };
@@ -69,7 +69,8 @@ pub(crate) fn run(args: &BenchArgs) -> Outcome {
 }
 
 fn read(started: Started, args: &BenchArgs) -> Outcome<Measured> {
-    let (mut consumer, topic) = (started.consumer, &args.source.topic);
+    let Started { mut consumer, mut patience, .. } = started;
+    let topic = &args.source.topic;
     let mut open = Partitions::new(topic, started.partitions.iter().copied());
     let mut progress = Progress::new("records", args.count, true);
     let mut measured = Measured::default();
@@ -77,13 +78,12 @@ fn read(started: Started, args: &BenchArgs) -> Outcome<Measured> {
     let is_wanted = |found: &Measured| args.count.is_none_or(|count| found.records < count);
     while is_wanted(&measured) && !open.is_empty() && !is_interrupted() {
         let Some(records) = consumer.poll_with(WAIT_MAX, LIMITS)? else {
-            if started.deadline.left().is_zero()
-                && let Some(error) = unheard(&consumer, &open).pop()
-            {
-                return Err(error.into());
+            match open.open().next() {
+                Some(first) if patience.is_over() => return Err(no_answer(&first).into()),
+                _ => continue,
             }
-            continue;
         };
+        patience.renew();
         measured.count(&records);
         progress.add(records.len() as u64);
         for event in records.events() {
@@ -93,7 +93,6 @@ fn read(started: Started, args: &BenchArgs) -> Outcome<Measured> {
                 _ => {}
             }
         }
-        records.runs().iter().for_each(|run| _ = open.note(run.partition()));
     }
     measured.time = begun.elapsed();
     measured.cpu_time = cpu_time().saturating_sub(cpu_before);

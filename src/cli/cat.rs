@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use kfetch::client::Iter;
 use kfetch::ring::process::{Woken, catch_interrupts, is_interrupted, wait_beside};
-use kfetch::{Consumer, Error, EventKind, PartitionEvent, PollLimits, Records, TopicPartition};
+use kfetch::{Consumer, Error, EventKind, PartitionEvent, PollLimits, Records};
 
 use crate::args::CatArgs;
 use crate::failure::{Failure, Outcome};
@@ -15,7 +15,7 @@ use crate::output::Output;
 use crate::partitions::Partitions;
 use crate::progress::Progress;
 use crate::settings;
-use crate::start::{Deadline, Wanted, start, unheard};
+use crate::start::{Deadline, Patience, Wanted, no_answer, start, unheard};
 use crate::start_at::{OffsetArg, StartAt};
 
 /// Few polls for many records, and a handle whose memory is used again.
@@ -57,6 +57,7 @@ struct Cat {
     partitions: Partitions,
     /// Until when each partition is to be heard of; none when that has been seen to.
     deadline: Option<Deadline>,
+    patience: Patience,
     format: Format,
     output: Output,
     progress: Progress,
@@ -89,6 +90,7 @@ impl Cat {
             consumer: started.consumer,
             partitions: Partitions::new(topic, started.partitions.into_iter()),
             deadline: Some(started.deadline),
+            patience: started.patience,
             format,
             progress: Progress::new("records", args.count, !args.quiet && !output.is_terminal()),
             output,
@@ -108,10 +110,14 @@ impl Cat {
     fn read(&mut self) -> Outcome {
         while !self.is_done() {
             match self.consumer.poll_with(Duration::ZERO, LIMITS)? {
-                Some(records) => self.take(&records)?,
+                Some(records) => {
+                    self.patience.renew();
+                    self.take(&records)?;
+                }
                 None => {
                     self.output.flush()?;
                     self.wait()?;
+                    self.check_patience()?;
                 }
             }
             self.check_deadline()?;
@@ -201,7 +207,9 @@ impl Cat {
     /// Tells of a partition's error; the others go on.
     fn fail(&mut self, error: &Error) -> Outcome {
         self.has_failed = true;
-        self.partitions.end(error.partition());
+        if let Some(failed) = self.partitions.end(error.partition()) {
+            self.consumer.incremental_unassign(&[failed])?;
+        }
         self.output.flush()?;
         self.progress.beside(|| message::error(&message::of(error)));
         Ok(())
@@ -222,11 +230,16 @@ impl Cat {
             return Ok(());
         }
         self.deadline = None;
-        for error in unheard(&self.consumer, &self.partitions) {
-            let gone = TopicPartition::new(error.topic().unwrap_or_default(), error.partition());
-            self.consumer.incremental_unassign(&[gone])?;
-            self.fail(&error)?;
+        let unheard = unheard(&self.consumer, &self.partitions);
+        unheard.iter().try_for_each(|error| self.fail(error))
+    }
+
+    /// Gives up what was to be read to its end when nothing has come for too long.
+    fn check_patience(&mut self) -> Outcome {
+        if !self.ends_at_end || !self.patience.is_over() {
+            return Ok(());
         }
-        Ok(())
+        let open: Vec<Error> = self.partitions.open().map(|open| no_answer(&open)).collect();
+        open.iter().try_for_each(|error| self.fail(error))
     }
 }

@@ -67,13 +67,25 @@ fn write_bytes(out: &mut Vec<u8>, bytes: Option<&[u8]>, encoding: Encoding) {
 pub(crate) fn write_string(out: &mut Vec<u8>, bytes: &[u8]) {
     out.push(b'"');
     let mut rest = bytes;
-    while let Some(at) = rest.iter().position(|byte| needs_escape(*byte)) {
-        out.extend_from_slice(&rest[..at]);
-        write_escaped(out, rest[at]);
-        rest = &rest[at + 1..];
+    loop {
+        let (plain, behind) = rest.split_at(plain_len(rest));
+        out.extend_from_slice(plain);
+        let Some((escaped, behind)) = behind.split_first() else { break };
+        write_escaped(out, *escaped);
+        rest = behind;
     }
-    out.extend_from_slice(rest);
     out.push(b'"');
+}
+
+/// Returns how many bytes from the first on need no escape. Whole chunks are looked at without a
+/// branch for each byte, which the compiler does with vectors.
+fn plain_len(bytes: &[u8]) -> usize {
+    const CHUNK: usize = 32;
+    let is_plain =
+        |chunk: &&[u8; CHUNK]| !chunk.iter().fold(false, |found, byte| found | needs_escape(*byte));
+    let plain = bytes.as_chunks::<CHUNK>().0.iter().take_while(is_plain).count() * CHUNK;
+    let rest = &bytes[plain..];
+    plain + rest.iter().position(|byte| needs_escape(*byte)).unwrap_or(rest.len())
 }
 
 fn needs_escape(byte: u8) -> bool {
@@ -114,6 +126,20 @@ mod tests {
             let mut out = Vec::new();
             write_string(&mut out, bytes);
             assert_eq!(out, json);
+        }
+    }
+
+    #[test]
+    fn an_escape_is_found_wherever_it_stands() {
+        for len in 0..100 {
+            assert_eq!(plain_len(&vec![b'a'; len]), len);
+            for at in 0..len {
+                let mut bytes = vec![b'a'; len];
+                bytes[at] = b'\n';
+                assert_eq!(plain_len(&bytes), at);
+                bytes[len - 1] = b'"';
+                assert_eq!(plain_len(&bytes), at);
+            }
         }
     }
 }

@@ -1,8 +1,8 @@
 //! `kfetch log generate`: a topic whose every byte follows from the options.
 //!
 //! Record `n` goes to partition `n` modulo their number. Its key is one of 100,000; its value
-//! begins with `n` in decimal, and goes on with words, which compress about as text does. Its
-//! time stamp is `n` ms after the first one's. No clock is asked.
+//! begins with `n` in decimal, and goes on with words, which compress about as text does. Its time
+//! stamp is `n` ms after the first one's. No clock is asked.
 
 use kfetch::record::NewRecord;
 use kfetch::{LogWriter, LogWriterOptions};

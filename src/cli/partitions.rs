@@ -41,10 +41,15 @@ impl Partitions {
         self.open.is_empty()
     }
 
+    /// Returns those that are still read.
+    pub(crate) fn open(&self) -> impl Iterator<Item = TopicPartition> {
+        self.open.keys().map(|partition| self.name(*partition))
+    }
+
     /// Returns those from which nothing has come.
-    pub(crate) fn silent(&self) -> Vec<TopicPartition> {
+    pub(crate) fn silent(&self) -> impl Iterator<Item = TopicPartition> {
         let silent = self.open.iter().filter(|(_, is_heard)| !**is_heard);
-        silent.map(|(partition, _)| self.name(*partition)).collect()
+        silent.map(|(partition, _)| self.name(*partition))
     }
 
     fn name(&self, partition: i32) -> TopicPartition {

@@ -28,6 +28,8 @@ pub(crate) struct Started {
     pub(crate) failed: Vec<Error>,
     /// When each partition should have been heard of.
     pub(crate) deadline: Deadline,
+    /// For a read that ends at the end.
+    pub(crate) patience: Patience,
 }
 
 /// Where partitions begin, and why others cannot.
@@ -57,6 +59,28 @@ impl Deadline {
     }
 }
 
+/// How long nothing at all may come before the end has: a broker that is there says something at
+/// least every `fetch.max.wait.ms`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Patience {
+    limit: Duration,
+    /// None while something comes.
+    deadline: Option<Deadline>,
+}
+
+impl Patience {
+    /// Takes note that something has come.
+    pub(crate) fn renew(&mut self) {
+        self.deadline = None;
+    }
+
+    /// Takes note that there is nothing; true when that has gone on for too long.
+    pub(crate) fn is_over(&mut self) -> bool {
+        let limit = self.limit;
+        self.deadline.get_or_insert_with(|| Deadline::after(limit)).left().is_zero()
+    }
+}
+
 /// Reads the clock.
 pub(crate) fn now() -> Instant {
     #[allow(clippy::disallowed_methods, reason = "a deadline of the command's own")]
@@ -73,13 +97,14 @@ pub(crate) fn start(
     logger: Logger,
     wanted: &Wanted<'_>,
 ) -> Outcome<Started> {
-    let deadline = Deadline::after(config.default_api_timeout);
+    let patience = Patience { limit: config.default_api_timeout, deadline: None };
+    let deadline = Deadline::after(patience.limit);
     let mut consumer = Consumer::with_engine(&Engine::with_logger(logger)?, config)?;
     let partitions = find(&mut consumer, wanted, deadline)?;
     let Places { starts, failed } = places(&mut consumer, &partitions, wanted.start_at, deadline)?;
     consumer.assign_at(&starts)?;
     let partitions = starts.into_iter().map(|(partition, _)| partition.partition).collect();
-    Ok(Started { consumer, partitions, failed, deadline })
+    Ok(Started { consumer, partitions, failed, deadline, patience })
 }
 
 /// Finds the partitions to read.
@@ -132,12 +157,24 @@ fn before_end(
     count: i64,
     deadline: Deadline,
 ) -> Outcome<Places> {
-    let ends = consumer.end_offsets(partitions, deadline.left())?;
-    let beginnings = consumer.beginning_offsets(partitions, deadline.left())?;
+    // A partition that does not answer must leave time for the others.
+    let ends = consumer.end_offsets(partitions, deadline.left() / 2)?;
     let mut places = Places { starts: Vec::new(), failed: Vec::new() };
-    for ((partition, end), beginning) in partitions.iter().zip(ends).zip(beginnings) {
-        match end.and_then(|end| Ok(end.saturating_sub(count).max(beginning?))) {
-            Ok(start) => places.starts.push((partition.clone(), Offset::At(start))),
+    let mut known = Vec::new();
+    for (partition, end) in partitions.iter().zip(ends) {
+        match end {
+            Ok(end) => known.push((partition.clone(), end)),
+            Err(error) => places.failed.push(error),
+        }
+    }
+    let partitions: Vec<TopicPartition> = known.iter().map(|(known, _)| known.clone()).collect();
+    let beginnings = consumer.beginning_offsets(&partitions, deadline.left() / 2)?;
+    for ((partition, end), beginning) in known.into_iter().zip(beginnings) {
+        match beginning {
+            Ok(beginning) => {
+                let start = end.saturating_sub(count).max(beginning);
+                places.starts.push((partition, Offset::At(start)));
+            }
             Err(error) => places.failed.push(error),
         }
     }
@@ -146,11 +183,12 @@ fn before_end(
 
 /// Returns an error for each partition of which nothing has been heard.
 pub(crate) fn unheard(consumer: &Consumer, partitions: &Partitions) -> Vec<Error> {
-    let silent = partitions.silent().into_iter();
-    let unheard = silent.filter(|partition| consumer.watermarks(partition).is_none());
+    let unheard = partitions.silent().filter(|partition| consumer.watermarks(partition).is_none());
+    unheard.map(|partition| no_answer(&partition)).collect()
+}
+
+/// Returns the error of a partition whose end nobody tells.
+pub(crate) fn no_answer(partition: &TopicPartition) -> Error {
     let text = "its leader gave no answer within default.api.timeout.ms";
-    let error = |partition: TopicPartition| {
-        Error::new(ErrorKind::Timeout, text).with_partition(&partition.topic, partition.partition)
-    };
-    unheard.map(error).collect()
+    Error::new(ErrorKind::Timeout, text).with_partition(&partition.topic, partition.partition)
 }

@@ -121,7 +121,7 @@ pub enum Incoming {
     /// When more has to be received first.
     Nothing,
     /// When a request has been answered: the request, the version, and the whole body.
-    Answer(InFlight, i16, Slice),
+    Answer(Box<InFlight>, i16, Slice),
     /// When the body of a Fetch answer has begun: read it with [`Connection::fetch_body`].
     FetchBody,
 }
@@ -350,7 +350,7 @@ impl Connection {
         };
         self.input.consume(whole);
         let version = answered.version;
-        Ok(Incoming::Answer(answered, version, body))
+        Ok(Incoming::Answer(Box::new(answered), version, body))
     }
 
     fn check_length(&self, length: i32) -> Result<usize, Failure> {

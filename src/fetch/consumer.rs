@@ -215,7 +215,6 @@ impl FetchConsumer {
                 let error = crate::Error::new(crate::ErrorKind::NoOffset, text)
                     .with_partition(cursor.topic.as_str(), cursor.partition);
                 self.fail(index, error);
-                self.bridge.application().notify();
             }
         }
     }

@@ -75,6 +75,7 @@ impl FetchConsumer {
         if let Some(cursor) = self.cursor_mut(index) {
             cursor.stop();
             self.hand_over(index, SlotKind::Failed { error: Box::new(error), sticky: true });
+            self.bridge.application().notify();
         }
     }
 

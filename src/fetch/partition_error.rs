@@ -77,7 +77,6 @@ impl FetchConsumer {
                 let offset = cursor.fetch_offset;
                 let error = partition_error(&cursor.topic, cursor.partition, code);
                 self.fail(index, error.with_offset(offset));
-                self.bridge.application().notify();
             }
         }
     }

@@ -52,14 +52,16 @@ pub(super) struct Cursor {
     file_len: u64,
     /// The whole segment, where it is read by mapping.
     map: Option<Slice>,
-    /// Bytes of the batch at the place, 0 where its header has not been seen.
-    batch_bytes: usize,
+    /// The header of the batch at the place, where it was seen when the batch before was read.
+    next: Option<Box<BatchHeader>>,
+    /// Whether that batch may have memory.
+    is_checked: bool,
 }
 
 impl Cursor {
     pub(super) fn new(segment: Segment, place: Place) -> io::Result<Self> {
         let file_len = segment.len()?;
-        Ok(Self { segment, place, file_len, map: None, batch_bytes: 0 })
+        Ok(Self { segment, place, file_len, map: None, next: None, is_checked: false })
     }
 
     /// Reads by mapping from now on; the caller vouches for the file as [`Slice::map`] demands.
@@ -102,7 +104,7 @@ impl Cursor {
         }
         let from = usize::try_from(self.place.position).unwrap_or(usize::MAX).min(map.len());
         let bytes = map.get(from..).unwrap_or_default();
-        let run = Run::of(bytes, as_u64(bytes.len()), self.place.next_offset, bound, bytes_max);
+        let mut run = Run::of(bytes, as_u64(bytes.len()), self.place.next_offset, bound, bytes_max);
         let filled = match &run.end {
             End::Stop(stop) if run.len == 0 => Filled::Stop(stop.clone()),
             _ if run.len == 0 => Filled::Bound,
@@ -111,7 +113,7 @@ impl Cursor {
                 next_offset: run.next_offset,
             },
         };
-        self.step_over(&run);
+        self.step_over(&mut run);
         self.map = Some(map);
         Ok(filled)
     }
@@ -132,6 +134,9 @@ impl Cursor {
             if remaining == 0 {
                 return Ok(Filled::Stop(Stop::Clean));
             }
+            if let Some(fault) = self.large_fault()? {
+                return Ok(Filled::Stop(Stop::Bad(fault)));
+            }
             let len = self.read_len(bytes_max, remaining);
             let Some(mut block) = self.block(supply, len) else {
                 let wanted = Pool::block_size(self.least_len(len)).min(supply.budget.limit());
@@ -142,20 +147,16 @@ impl Cursor {
             }
             let remaining = self.file_len.saturating_sub(self.place.position);
             let bytes = block.filled();
-            let run = Run::of(bytes, remaining, self.place.next_offset, bound, usize::MAX);
-            self.step_over(&run);
+            let mut run = Run::of(bytes, remaining, self.place.next_offset, bound, usize::MAX);
+            self.step_over(&mut run);
             if run.len > 0 {
                 let bytes = block.slice(0..run.len);
                 return Ok(Filled::Run { bytes, next_offset: run.next_offset });
             }
             match run.end {
                 End::Stop(stop) => return Ok(Filled::Stop(stop)),
-                End::Cut(None) => return Ok(Filled::Shrunk),
-                End::Cut(Some(header)) => {
-                    if let Some(fault) = self.large_fault(&header)? {
-                        return Ok(Filled::Stop(Stop::Bad(fault)));
-                    }
-                }
+                End::Cut { is_seen: true } => {}
+                End::Cut { is_seen: false } => return Ok(Filled::Shrunk),
                 End::Bound | End::Limit => return Ok(Filled::Bound),
             }
         }
@@ -178,9 +179,9 @@ impl Cursor {
     /// successor's header would be read in vain.
     fn read_len(&self, bytes_max: usize, remaining: u64) -> usize {
         let usual = bytes_max.clamp(HEADER_LEN, BLOCK_MAX_BYTES);
-        let len = if self.batch_bytes > usual / 2 {
-            let with_header = self.batch_bytes.saturating_add(HEADER_LEN);
-            with_header.min(BLOCK_MAX_BYTES.max(self.batch_bytes))
+        let len = if self.batch_bytes() > usual / 2 {
+            let with_header = self.batch_bytes().saturating_add(HEADER_LEN);
+            with_header.min(BLOCK_MAX_BYTES.max(self.batch_bytes()))
         } else {
             usual
         };
@@ -189,7 +190,7 @@ impl Cursor {
 
     /// Returns the least that a read which would like `len` bytes can do with.
     fn least_len(&self, len: usize) -> usize {
-        len.min(READ_MIN_BYTES.max(self.batch_bytes))
+        len.min(READ_MIN_BYTES.max(self.batch_bytes()))
     }
 
     /// Takes a block for `len` bytes, or a smaller one that still does; a batch that is larger
@@ -211,21 +212,29 @@ impl Cursor {
             .then(|| supply.pool.overdrawn_block(least, supply.budget))
     }
 
-    fn step_over(&mut self, run: &Run) {
+    /// Goes behind the batches of `run`.
+    fn step_over(&mut self, run: &mut Run) {
         self.place = Place {
             position: self.place.position.saturating_add(as_u64(run.len)),
             next_offset: run.next_offset,
         };
-        self.batch_bytes = match &run.end {
-            End::Cut(Some(header)) => header.size(),
-            _ => 0,
-        };
+        self.next = run.next.take();
+        self.is_checked = false;
+    }
+
+    /// Returns the bytes of the batch at the place, 0 where its header has not been seen.
+    fn batch_bytes(&self) -> usize {
+        self.next.as_ref().map_or(0, |header| header.size())
     }
 
     /// Tells what is wrong with the batch at the place if it wants very much memory.
-    fn large_fault(&self, header: &BatchHeader) -> io::Result<Option<Fault>> {
-        let is_small = header.size() <= LARGE_BATCH_BYTES;
-        if is_small || is_intact(&self.segment, self.place.position, header)? {
+    fn large_fault(&mut self) -> io::Result<Option<Fault>> {
+        let Some(header) = &self.next else { return Ok(None) };
+        if self.is_checked || header.size() <= LARGE_BATCH_BYTES {
+            return Ok(None);
+        }
+        if is_intact(&self.segment, self.place.position, header)? {
+            self.is_checked = true;
             return Ok(None);
         }
         let text = format!("a batch of {} bytes does not have its checksum", header.size());
@@ -239,6 +248,8 @@ struct Run {
     len: usize,
     next_offset: i64,
     end: End,
+    /// The header of the batch that the bytes end in, if they have it.
+    next: Option<Box<BatchHeader>>,
 }
 
 /// Why a run ends where it does.
@@ -247,8 +258,8 @@ enum End {
     Bound,
     /// When the next batch would make the run too long.
     Limit,
-    /// When the bytes end inside of the next batch, whose header they have or not.
-    Cut(Option<Box<BatchHeader>>),
+    /// When the bytes end inside of the next batch, whose header is seen or not.
+    Cut { is_seen: bool },
     /// When there is no next batch.
     Stop(Stop),
 }
@@ -256,12 +267,12 @@ enum End {
 impl Run {
     /// Walks over `bytes`, which begin with a batch; the file has `remaining` from there on.
     fn of(bytes: &[u8], remaining: u64, next_offset: i64, bound: i64, bytes_max: usize) -> Self {
-        let mut run = Self { len: 0, next_offset, end: End::Limit };
+        let mut run = Self { len: 0, next_offset, end: End::Limit, next: None };
         loop {
             let rest = bytes.get(run.len..).unwrap_or_default();
             let remaining = remaining.saturating_sub(as_u64(run.len));
             if rest.len() < HEADER_LEN && as_u64(rest.len()) < remaining {
-                run.end = End::Cut(None);
+                run.end = End::Cut { is_seen: false };
                 return run;
             }
             let header = match next_batch(rest, remaining, run.next_offset) {
@@ -277,7 +288,8 @@ impl Run {
                 return run;
             }
             if header.size() > rest.len() {
-                run.end = End::Cut(Some(Box::new(header)));
+                run.end = End::Cut { is_seen: true };
+                run.next = Some(Box::new(header));
                 return run;
             }
             if run.len > 0 && len > bytes_max {

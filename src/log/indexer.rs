@@ -80,7 +80,8 @@ impl Indexer {
     }
 
     fn relative(&self, header: &BatchHeader) -> Option<i32> {
-        i32::try_from(header.last_offset().checked_sub(self.base_offset)?).ok()
+        let relative = header.last_offset().checked_sub(self.base_offset)?;
+        i32::try_from(relative).ok().filter(|relative| *relative >= 0)
     }
 }
 

@@ -7,6 +7,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::checkpoint::sync_directory;
 use super::io_error;
 use super::names::{META_PROPERTIES, is_topic_name, partition_directory};
 use crate::buffer::FileLock;
@@ -19,13 +20,12 @@ const LOCK: &str = ".kfetch-writer.lock";
 #[derive(Debug)]
 pub(super) struct PartitionLock {
     pub(super) directory: PathBuf,
-    /// Directories in which one was made, whose entries may not be on the disk yet.
-    pub(super) unsynced: Vec<PathBuf>,
     _lock: FileLock,
 }
 
 impl PartitionLock {
-    /// Makes the directory where there is none, and locks it.
+    /// Makes the directory where there is none, and locks it. A log directory that had to be made
+    /// is on the disk when this returns, the partition's in it may not be.
     ///
     /// # Errors
     ///
@@ -50,12 +50,13 @@ impl PartitionLock {
             }
             Err(error) => return Err(io_error("look for", &meta_properties, &error)),
         }
+        let parents = parents_of_missing(log_dir);
         let directory = log_dir.join(partition_directory(topic, partition));
-        let unsynced = parents_of_missing(&directory);
         fs::create_dir_all(&directory).map_err(|error| io_error("make", &directory, &error))?;
+        parents.iter().try_for_each(|parent| sync_directory(parent))?;
         let path = directory.join(LOCK);
         match FileLock::try_take(&path) {
-            Ok(lock) => Ok(Self { directory, unsynced, _lock: lock }),
+            Ok(lock) => Ok(Self { directory, _lock: lock }),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 let text = format!("{} has a writer already", directory.display());
                 Err(Error::new(ErrorKind::Locked, text))
@@ -82,10 +83,8 @@ mod tests {
     #[test]
     fn parents_of_made_directories_are_found() {
         let root = std::env::temp_dir();
-        let name = format!("kfetch-missing-{}", std::process::id());
-        let log_dir = root.join(name).join("a");
-        let found = parents_of_missing(&log_dir.join("t-0"));
-        assert_eq!(found, [log_dir.clone(), log_dir.parent().unwrap().to_path_buf(), root.clone()]);
+        let made = root.join(format!("kfetch-missing-{}", std::process::id()));
+        assert_eq!(parents_of_missing(&made.join("a")), [made.clone(), root.clone()]);
         assert!(parents_of_missing(&root).is_empty());
         assert_eq!(parents_of_missing(Path::new("no-such-directory")), [PathBuf::from(".")]);
     }

@@ -16,6 +16,7 @@
 //! | the file ends inside of a batch         | damage                      | end, or damage (1)  |
 //! | zeros                                   | next if it goes on here (2) | end, or damage (1)  |
 //! | a bad magic, length, count; offsets that go back | damage             | damage              |
+//! | a batch that reaches into the next segment | damage                   |                     |
 //!
 //! (1) Damage if the checkpoint's offset is above. (2) Damage if offsets are missing in between.
 //!
@@ -129,6 +130,8 @@ pub struct PartitionReader {
     damage: Option<Fault>,
     /// Whether everything was looked at again since something wrong was seen.
     looked_again: bool,
+    /// How many segments in a row were gone when they were to be opened.
+    vanished: usize,
     pub(super) window: Window,
 }
 
@@ -159,6 +162,7 @@ impl PartitionReader {
             cursor: None,
             damage: None,
             looked_again: false,
+            vanished: 0,
             window: Window::default(),
         };
         reader.look(true)?;
@@ -234,13 +238,21 @@ impl PartitionReader {
         let Some(cursor) = &mut self.cursor else {
             return self.locate();
         };
-        let filled = cursor.read(supply, bytes_max, self.high_watermark);
+        // In a file that waits for its name the next segments' batches are to be expected.
+        let has_name = cursor.segment().path().extension().is_some_and(|suffix| suffix == "log");
+        let next = self.listing.above(cursor.segment().base_offset()).filter(|_| has_name);
+        let ceiling = next.map_or(i64::MAX, |(base_offset, _)| base_offset);
+        let filled = cursor.read(supply, bytes_max, self.high_watermark.min(ceiling));
         let filled = filled.map_err(|error| self.segment_error("read", &error))?;
         match filled {
             Filled::Run { bytes, next_offset } => {
                 let from_offset = std::mem::replace(&mut self.position, next_offset);
                 self.looked_again = false;
                 Ok(Some(Chunk::Run { bytes, from_offset, next_offset }))
+            }
+            Filled::Bound if ceiling < self.high_watermark => {
+                let text = format!("a batch reaches into the next segment, from offset {ceiling}");
+                self.at_stop(Stop::Bad(Fault { kind: ErrorKind::Corrupt, text }))
             }
             Filled::Bound => Ok(Some(Chunk::End { offset: self.position })),
             Filled::NoCredit { wanted_bytes } => Ok(Some(Chunk::NoCredit { wanted_bytes })),
@@ -289,8 +301,14 @@ impl PartitionReader {
     /// Opens a segment; `None` if it was gone and the directory has been listed again.
     fn open_segment(&mut self, base_offset: i64, path: &Path) -> Result<Option<Segment>> {
         match Segment::open(path, base_offset) {
-            Ok(segment) => Ok(Some(segment)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Ok(segment) => {
+                self.vanished = 0;
+                Ok(Some(segment))
+            }
+            Err(error)
+                if error.kind() == io::ErrorKind::NotFound && self.vanished < OPEN_ATTEMPTS =>
+            {
+                self.vanished = self.vanished.saturating_add(1);
                 self.look(true)?;
                 Ok(None)
             }
@@ -422,14 +440,14 @@ impl PartitionReader {
         self.start_checkpoint =
             checkpoints.log_start(topic, partition).map_err(|error| self.dir.name(error))?;
         let mut forced = forced;
-        for _ in 0..OPEN_ATTEMPTS {
+        for attempt in 1..=OPEN_ATTEMPTS {
             let listed = if forced {
                 self.listing.read_again().map(|()| true)
             } else {
                 self.listing.refresh()
             };
             let has_changed = listed.map_err(|error| list_error(&self.dir, &error))?;
-            if self.look_at_tail(has_changed)? {
+            if self.look_at_tail(has_changed, attempt == OPEN_ATTEMPTS)? {
                 break;
             }
             forced = true;
@@ -438,8 +456,9 @@ impl PartitionReader {
         Ok(())
     }
 
-    /// Finds the end of the active segment; false if the segment is not there any more.
-    fn look_at_tail(&mut self, has_changed: bool) -> Result<bool> {
+    /// Finds the end of the active segment; false if the segment is not there any more, unless
+    /// this is the `last` attempt.
+    fn look_at_tail(&mut self, has_changed: bool, last: bool) -> Result<bool> {
         let Some((base_offset, path)) = self.listing.active() else {
             self.tail = None;
             return Ok(true);
@@ -452,7 +471,7 @@ impl PartitionReader {
         if !is_current {
             match Segment::open(path, base_offset) {
                 Ok(segment) => self.tail = Some(Tail::new(segment, until)),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+                Err(error) if error.kind() == io::ErrorKind::NotFound && !last => return Ok(false),
                 Err(error) => return Err(self.dir.io_error("open", path, &error)),
             }
         }

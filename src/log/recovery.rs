@@ -74,13 +74,14 @@ pub(super) fn recover(
             remove_segments(directory, behind.rev())?;
             cut(&path, &check, fault)?;
         }
+        let is_sealed = next_segment.is_some() && check.fault.is_none();
+        if !is_sealed {
+            refuse_damage(&check, recovery_point, "there is no more")?;
+        }
         write_indexes(directory, base_offset, &check.indexer)?;
-        if next_segment.is_some() && check.fault.is_none() {
+        if is_sealed {
             unsynced.push(base_offset);
             continue;
-        }
-        if check.next_offset < recovery_point {
-            refuse_damage(&check, recovery_point, "there is no more")?;
         }
         let (size, next_offset) = (check.size, check.next_offset);
         let active = ActiveSegment::open(directory, base_offset, size, check.indexer)?;

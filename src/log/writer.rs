@@ -11,9 +11,13 @@
 //! is published by `flush`, and when a batch is finished and `flush_bytes` of batches or `flush_ms`
 //! have gathered since: a writer that falls idle without a flush keeps its last records to itself.
 //!
-//! The segments are those that a broker writes, with its rules for rolling by size; it serves them
-//! as its own. Unlike a broker the writer never rolls by time, deletes nothing, and keeps no
-//! producer state.
+//! The segments are those that a broker writes, with its rules for rolling by size, and leader
+//! epoch 0; it serves them as its own if they are put in place of a partition's. That is, of
+//! everything in its directory but `partition.metadata`: the topic's id is the cluster's to give,
+//! and without that file a broker takes the directory for a stray and moves it away.
+//!
+//! Unlike a broker the writer never rolls by time, deletes nothing, so that the log starts where
+//! its first segment does, and keeps no producer state.
 
 #![forbid(unsafe_code)]
 #![deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
@@ -186,10 +190,9 @@ impl LogWriter {
         let lock = PartitionLock::take(log_dir, topic, partition)?;
         let synced_offset = recovery_point(log_dir, topic, partition)?;
         let recovered = recover(&lock.directory, synced_offset, options.index_interval_bytes)?;
-        let mut unsynced_paths = lock.unsynced.clone();
-        unsynced_paths.push(lock.directory.clone());
+        let mut unsynced_paths = vec![log_dir.to_owned(), lock.directory.clone()];
         if recovered.is_new {
-            // Whoever had this name before has left its recovery point behind.
+            // Whoever had this name before may have left its recovery point behind.
             Checkpoint::update(log_dir, RECOVERY_POINTS, topic, partition, 0, false)?;
             unsynced_paths.push(begin_epochs(&lock.directory)?);
         }

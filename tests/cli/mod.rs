@@ -1,5 +1,7 @@
 //! Runs the command, and kcat beside it.
 
+#![allow(dead_code, reason = "each test binary uses its part")]
+
 use std::ffi::OsStr;
 use std::io::{Read, Write};
 use std::process::{Child, ChildStderr, ChildStdout, Command, Stdio};

@@ -129,6 +129,8 @@ impl FetchEngine {
             && let Some(consumer) = self.consumers.get_mut(&consumer)
         {
             consumer.bridge.counters().connections_lost.add(1);
+            // What came whole before the end counts, and nobody will ask for its delivery.
+            consumer.deliver();
             if consumer.overdraft == Some(id) {
                 consumer.overdraft = None;
                 consumer.budget.set_overdrawing(false);
@@ -169,6 +171,13 @@ impl FetchEngine {
         if !failure.is_planned() {
             // The broker may be gone, and its partitions led by another.
             entry.cluster.want_refresh(now);
+        }
+    }
+
+    /// Takes note that a request will have no answer that can be read.
+    pub(super) fn lose_call(&mut self, id: ConnectionId, call: &Call, now: Instant) {
+        if let Some((owner, cluster)) = self.entry(id).map(|entry| (entry.owner, entry.cluster)) {
+            self.handle_lost_call(owner, cluster, call, now);
         }
     }
 

@@ -140,7 +140,12 @@ impl FetchEngine {
             match entry.connection.poll_answer()? {
                 Incoming::Nothing => return Ok(()),
                 Incoming::Answer(request, version, body) => {
-                    self.handle_answer(id, request.call, version, &body, now)?;
+                    let call = &request.call;
+                    if let Err(failure) = self.handle_answer(id, call, version, &body, now) {
+                        // It is in flight no more, so the connection's end does not find it.
+                        self.lose_call(id, call, now);
+                        return Err(failure);
+                    }
                 }
                 Incoming::FetchBody => {
                     if !self.read_fetch(id, now)? {
@@ -199,7 +204,7 @@ impl FetchEngine {
     fn handle_answer(
         &mut self,
         id: ConnectionId,
-        call: Call,
+        call: &Call,
         version: i16,
         body: &Slice,
         now: Instant,
@@ -216,12 +221,12 @@ impl FetchEngine {
             }
             Call::Metadata(call) => {
                 let answer = MetadataResponse::decode(body, version)?;
-                self.handle_metadata(id, &call, &answer, now);
+                self.handle_metadata(id, call, &answer, now);
                 Ok(())
             }
             Call::ListOffsets(call) => {
                 let answer = ListOffsetsResponse::decode(body, version)?;
-                self.handle_offsets(id, &call, &answer, now);
+                self.handle_offsets(id, call, &answer, now);
                 Ok(())
             }
             Call::Fetch(_) => Ok(()),
