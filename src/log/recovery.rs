@@ -5,6 +5,11 @@
 //! and whose checksum is right, what follows is cut off, and the indexes are made to fit. Damage
 //! before the recovery point is no torn tail: it is an error, and nothing is changed.
 //!
+//! No checksum covers a batch's base offset and leader epoch. An offset that was damaged so that it
+//! lies higher, within reach of the segment, cannot be told from a gap that compaction has left,
+//! and to cut at gaps would destroy the copy of a compacted log; so it is believed, and the log
+//! goes on behind it. One that lies lower ends the log.
+//!
 //! For the holder of the partition's lock alone.
 
 #![forbid(unsafe_code)]
