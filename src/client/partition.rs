@@ -51,8 +51,7 @@ impl Filling<'_> {
 
     /// Lists a slice and returns its number.
     fn list(&mut self, slice: &Slice) -> u32 {
-        slice.mark_held();
-        self.parts.slices.push(slice.clone());
+        self.parts.slices.push(slice.hold());
         u32::try_from(self.parts.slices.len() - 1).unwrap_or(u32::MAX)
     }
 }
