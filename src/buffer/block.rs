@@ -165,6 +165,8 @@ pub struct Slice {
     start: *const u8,
     len: usize,
     block: Arc<Block>,
+    /// Whether it counts as held by the application.
+    is_held: bool,
 }
 
 // SAFETY: it reads filled bytes of a block, which nobody writes, and owns a share of the block.
@@ -193,7 +195,7 @@ impl Slice {
     fn of(block: &Arc<Block>, range: Range<usize>) -> Self {
         // SAFETY: the caller has checked that the range is within the block.
         let start = unsafe { block.start.add(range.start) };
-        Self { start, len: range.end - range.start, block: Arc::clone(block) }
+        Self { start, len: range.end - range.start, block: Arc::clone(block), is_held: false }
     }
 
     /// Shares a part of this slice.
@@ -206,7 +208,7 @@ impl Slice {
         assert!(range.start <= range.end && range.end <= self.len, "range outside of a slice");
         // SAFETY: the range has just been checked.
         let start = unsafe { self.start.add(range.start) };
-        Self { start, len: range.end - range.start, block: Arc::clone(&self.block) }
+        self.share(start, range.end - range.start, self.is_held)
     }
 
     /// Returns the size of the block that this slice keeps, in bytes.
@@ -225,11 +227,18 @@ impl Slice {
         matches!(self.block.storage, Storage::Mapped { .. })
     }
 
-    /// Counts the block's bytes as held by the application until the block is given back.
-    pub fn mark_held(&self) {
-        if let Some(charge) = &self.block.charge {
-            charge.mark_held();
+    /// Shares the slice as one that the application holds: as long as it, a clone or a part of it
+    /// lives, all bytes of the block count as held.
+    pub fn hold(&self) -> Self {
+        self.share(self.start, self.len, true)
+    }
+
+    #[inline]
+    fn share(&self, start: *const u8, len: usize, is_held: bool) -> Self {
+        if let (true, Some(charge)) = (is_held, &self.block.charge) {
+            charge.hold();
         }
+        Self { start, len, block: Arc::clone(&self.block), is_held }
     }
 
     /// Makes a `Bytes` of the same memory, without a copy.
@@ -241,7 +250,16 @@ impl Slice {
 impl Clone for Slice {
     #[inline]
     fn clone(&self) -> Self {
-        Self { start: self.start, len: self.len, block: Arc::clone(&self.block) }
+        self.share(self.start, self.len, self.is_held)
+    }
+}
+
+impl Drop for Slice {
+    #[inline]
+    fn drop(&mut self) {
+        if let (true, Some(charge)) = (self.is_held, &self.block.charge) {
+            charge.let_go();
+        }
     }
 }
 

@@ -24,7 +24,7 @@ pub struct Budget {
     limit: usize,
     /// Charged bytes; above `limit` only by what [`Charge::overdrawn`] took.
     used: CachePadded<AtomicUsize>,
-    /// Charged bytes of blocks that a handle of the application holds or has held.
+    /// Charged bytes of blocks of which the application holds a slice.
     held: AtomicUsize,
     /// The level of `used` at or below which the producer is to be woken; [`NOBODY_WAITS`] else.
     /// Written by the producer, taken back by whoever wakes it.
@@ -120,7 +120,7 @@ impl Budget {
         self.used.load(Ordering::Relaxed)
     }
 
-    /// Returns the bytes of blocks that handles of the application pin.
+    /// Returns the bytes of blocks that the application pins.
     pub fn held(&self) -> usize {
         self.held.load(Ordering::Relaxed)
     }
@@ -159,8 +159,8 @@ impl fmt::Debug for Budget {
 pub struct Charge {
     budget: Arc<Budget>,
     bytes: usize,
-    /// Whether the bytes count as held by the application.
-    held: AtomicBool,
+    /// Slices that the application holds; the bytes count as held while there are any.
+    held_slices: AtomicUsize,
 }
 
 impl Charge {
@@ -191,22 +191,26 @@ impl Charge {
     }
 
     fn new(budget: &Arc<Budget>, bytes: usize) -> Self {
-        Self { budget: Arc::clone(budget), bytes, held: AtomicBool::new(false) }
+        Self { budget: Arc::clone(budget), bytes, held_slices: AtomicUsize::new(0) }
     }
 
-    /// Counts the bytes as held by the application from now on; only the first call counts.
-    pub fn mark_held(&self) {
-        if !self.held.load(Ordering::Relaxed) && !self.held.swap(true, Ordering::Relaxed) {
+    /// Counts one more slice that the application holds.
+    pub fn hold(&self) {
+        if self.held_slices.fetch_add(1, Ordering::Relaxed) == 0 {
             self.budget.held.fetch_add(self.bytes, Ordering::Relaxed);
+        }
+    }
+
+    /// Counts one of them less.
+    pub fn let_go(&self) {
+        if self.held_slices.fetch_sub(1, Ordering::Relaxed) == 1 {
+            self.budget.held.fetch_sub(self.bytes, Ordering::Relaxed);
         }
     }
 }
 
 impl Drop for Charge {
     fn drop(&mut self) {
-        if self.held.load(Ordering::Relaxed) {
-            self.budget.held.fetch_sub(self.bytes, Ordering::Relaxed);
-        }
         self.budget.credit(self.bytes);
     }
 }

@@ -214,18 +214,19 @@ mod tests {
     }
 
     #[test]
-    fn what_is_held_counts_once_until_the_block_is_gone() {
+    fn what_the_application_holds_counts_once_and_as_long_as_it_holds_it() {
         let mut pool = Pool::new(0);
         let budget = budget(1 << 20);
         let mut writer = pool.try_block(16 * 1024, &budget).unwrap();
         writer.append(b"ab");
-        let (one, two) = (writer.slice(0..1), writer.slice(1..2));
-        one.mark_held();
-        two.mark_held();
-        assert_eq!(budget.held(), 16 * 1024);
-        drop((one, two));
-        assert_eq!(budget.held(), 16 * 1024, "the writer still keeps it");
-        drop(writer);
+        let slice = writer.slice(0..2);
         assert_eq!(budget.held(), 0);
+        let (one, two) = (slice.hold(), slice.slice(1..2).hold());
+        assert_eq!(budget.held(), 16 * 1024);
+        let bytes = two.slice(0..1).into_bytes();
+        drop((one, two));
+        assert_eq!(budget.held(), 16 * 1024, "a part of it is left");
+        drop(bytes);
+        assert_eq!((budget.held(), budget.used()), (0, 16 * 1024), "the writer still keeps it");
     }
 }

@@ -51,8 +51,7 @@ impl Filling<'_> {
 
     /// Lists a slice and returns its number.
     fn list(&mut self, slice: &Slice) -> u32 {
-        slice.mark_held();
-        self.parts.slices.push(slice.clone());
+        self.parts.slices.push(slice.hold());
         u32::try_from(self.parts.slices.len() - 1).unwrap_or(u32::MAX)
     }
 }
@@ -450,5 +449,52 @@ fn list_once(listed: &mut Option<(u64, u32)>, slice: &mut Slice, filling: &mut F
             *listed = Some((filling.serial, number));
             number
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::buffer::{Budget, Pool};
+    use crate::ring::bridge::LoopSignal;
+    use crate::ring::park::{Parker, Signal};
+
+    struct NoSignal;
+
+    impl Signal for NoSignal {
+        fn signal(&self) {}
+    }
+
+    /// Lists a slice of `len` bytes in a block of 1 MiB; returns how much memory it keeps then.
+    fn kept_by(len: usize, is_alone: bool) -> usize {
+        let budget = Budget::new(4 << 20, Box::new(|| {}));
+        let mut writer = Pool::new(0).try_block(1 << 20, &budget).unwrap();
+        writer.append(&vec![7; len]);
+        let mut slice = writer.slice(0..len);
+        let other = (!is_alone).then_some(writer);
+        let signal: LoopSignal = Box::new(NoSignal);
+        let bridge = Bridge::new(Arc::new(Parker::new(signal))).unwrap();
+        let mut parts = Parts::default();
+        let mut filling = Filling {
+            parts: &mut parts,
+            records_left: 1,
+            bytes_left: 1,
+            inflate: &mut InflatePool::new(Arc::clone(&budget), 1 << 20),
+            bridge: &bridge,
+            serial: 1,
+        };
+        assert_eq!(list_once(&mut None, &mut slice, &mut filling), 0);
+        drop((slice, other));
+        assert_eq!(parts.slices[0][..], vec![7; len]);
+        assert_eq!(budget.held(), budget.used());
+        budget.used()
+    }
+
+    #[test]
+    fn a_small_slice_that_alone_keeps_a_block_is_copied_out() {
+        assert_eq!(kept_by(100, true), 16 << 10);
+        assert_eq!(kept_by((64 << 10) - 1, true), 64 << 10);
+        assert_eq!(kept_by(64 << 10, true), 1 << 20, "a sixteenth is not small");
+        assert_eq!(kept_by(100, false), 1 << 20, "others may keep the block anyway");
     }
 }

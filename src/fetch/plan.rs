@@ -78,7 +78,7 @@ impl FetchConsumer {
     /// case credit that comes back will bring the consumer up again.
     fn credit(&self) -> Option<i32> {
         // Answers that have come and cannot be read for want of credit go first.
-        if !self.starved.is_empty() || self.is_short() && self.budget.want(self.credit_min()) {
+        if !self.starved.is_empty() || self.is_short() && self.wants(self.credit_min()) {
             return None;
         }
         let free = i32::try_from(self.budget.free()).unwrap_or(i32::MAX);
@@ -88,6 +88,17 @@ impl FetchConsumer {
     /// Tells whether too little credit is free for a Fetch.
     pub fn is_short(&self) -> bool {
         self.budget.free() < self.credit_min()
+    }
+
+    /// Leaves word that fetching waits for so much credit; tells whether it has to.
+    ///
+    /// A poll that sleeps is woken where only its own application can give that credit back.
+    pub fn wants(&self, bytes: usize) -> bool {
+        let waits = self.budget.want(bytes);
+        if waits && self.landed.is_empty() && self.budget.is_held() {
+            self.bridge.application().notify();
+        }
+        waits
     }
 
     fn credit_min(&self) -> usize {

@@ -253,9 +253,8 @@ impl Application {
                 taken += 1;
                 let event = partition.take(slot, |run| {
                     if !self.is_calm && random.below(4) == 0 {
-                        run.bytes.mark_held();
                         let until = now + Duration::from_millis(random.below(800));
-                        self.held.push((until, run.bytes.clone()));
+                        self.held.push((until, run.bytes.hold()));
                     }
                 });
                 self.events.extend(event);

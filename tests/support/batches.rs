@@ -1,5 +1,7 @@
 //! Batches for brokers that a test scripts.
 
+#![allow(dead_code, reason = "each test binary uses its part")]
+
 use kfetch::record::{BatchBuilder, BatchOptions, Codec, NewRecord};
 
 /// Makes one batch of `count` records from `base` on, each with this value.

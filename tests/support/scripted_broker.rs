@@ -1,6 +1,8 @@
 //! A broker on the loopback interface that does what a test says: it answers well, and the test
 //! may change, cut, delay or swallow each answer.
 
+#![allow(dead_code, reason = "each test binary uses its part")]
+
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
@@ -52,6 +54,9 @@ pub(crate) enum Deed {
 /// Decides what becomes of the good answer, a whole frame.
 pub(crate) type Script = dyn Fn(&Asked, Vec<u8>) -> Deed + Send + Sync;
 
+/// Sees each request as it comes.
+pub(crate) type Notice = dyn Fn(&Asked) + Send + Sync;
+
 /// A running broker; it ends with the process.
 #[derive(Debug)]
 pub(crate) struct ScriptedBroker {
@@ -61,6 +66,7 @@ pub(crate) struct ScriptedBroker {
 struct Stage {
     address: SocketAddr,
     logs: Logs,
+    notice: Box<Notice>,
     script: Box<Script>,
 }
 
@@ -70,9 +76,19 @@ impl ScriptedBroker {
         logs: Logs,
         script: impl Fn(&Asked, Vec<u8>) -> Deed + Send + Sync + 'static,
     ) -> Self {
+        Self::start_with(logs, |_| {}, script)
+    }
+
+    /// Starts a broker that also calls `notice` for each request, before it waits for data.
+    pub(crate) fn start_with(
+        logs: Logs,
+        notice: impl Fn(&Asked) + Send + Sync + 'static,
+        script: impl Fn(&Asked, Vec<u8>) -> Deed + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let stage = Arc::new(Stage { address, logs, script: Box::new(script) });
+        let stage =
+            Arc::new(Stage { address, logs, notice: Box::new(notice), script: Box::new(script) });
         let count = AtomicUsize::new(0);
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
@@ -131,6 +147,7 @@ impl Stage {
                 version: header.request_api_version,
                 body: reader.rest().to_vec(),
             };
+            (self.notice)(&asked);
             let answer = self.answer(&asked, header.correlation_id);
             match (self.script)(&asked, answer) {
                 Deed::Send(bytes) => stream.write_all(&bytes)?,

@@ -49,7 +49,9 @@ impl FetchEngine {
         let terms = match consumer {
             Some(consumer) if connection.phase() == Phase::Ready => Terms::Charged {
                 budget: &consumer.budget,
-                may_overdraw: connection.is_receiving_fetch()
+                // Inside a header as well: a block that ends there may be all the budget.
+                may_overdraw: (connection.is_receiving_fetch()
+                    || !connection.input.unread().is_empty())
                     && consumer.overdraft.is_none_or(|other| other == id)
                     && consumer.budget.used() <= consumer.budget.limit(),
             },
@@ -92,7 +94,12 @@ impl FetchEngine {
                 Room::NoCredit { .. } => {}
             }
             let Some(consumer) = self.owner_consumer(id) else { return false };
-            if consumer.budget.want(wanted) {
+            if consumer.overdraft == Some(id) {
+                // The batch that it was for is complete, and the next one has begun.
+                consumer.overdraft = None;
+                consumer.budget.set_overdrawing(false);
+            }
+            if consumer.wants(wanted) {
                 consumer.bridge.counters().credit_waits.add(1);
                 if !consumer.starved.contains(&id) {
                     consumer.starved.push(id);
