@@ -35,5 +35,7 @@ pub use client::{
     WakeupHandle,
 };
 pub use error::{Error, ErrorKind, Result};
+#[cfg(not(loom))]
+pub use log::{LogWriter, LogWriterOptions};
 pub use logger::Logger;
 pub use topic::TopicPartition;

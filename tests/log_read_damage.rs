@@ -295,8 +295,9 @@ proptest! {
         let (_dir, partition) = partition("flips");
         for (number, segment) in batches.chunks(4).enumerate() {
             partition.write_segment(segment);
-            let range = starts[number * 4]..starts.get(number * 4 + 4).copied().unwrap_or(bytes.len());
-            fs::write(partition.path(segment[0].header.base_offset, "log"), &bytes[range]).unwrap();
+            let end = starts.get(number * 4 + 4).copied().unwrap_or(bytes.len());
+            let path = partition.path(segment[0].header.base_offset, "log");
+            fs::write(path, &bytes[starts[number * 4]..end]).unwrap();
         }
         partition.let_settle();
         if let Some(offset) = checkpoint {

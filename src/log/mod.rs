@@ -18,6 +18,7 @@
 #![forbid(unsafe_code)]
 #![deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
 
+mod active_segment;
 pub mod checkpoint;
 mod cursor;
 mod dir_checkpoints;
@@ -26,17 +27,25 @@ mod headers;
 mod hint;
 pub mod index;
 mod index_check;
+mod indexer;
 mod io_error;
 mod large;
 mod listing;
+mod lock;
 pub mod names;
 mod reader;
+mod recovery;
 mod scan;
 mod segment;
+mod segment_check;
 mod tail;
 mod time_lookup;
+mod writer;
+mod writer_options;
 
 pub use directory::{LogDirs, LogTopic, PartitionDir};
 pub(crate) use io_error::io_error;
 pub use reader::{Chunk, PartitionReader, ReadMode};
 pub use scan::{ScanItem, SegmentScan};
+pub use writer::LogWriter;
+pub use writer_options::LogWriterOptions;
