@@ -10,8 +10,10 @@ use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 
 use kfetch::ErrorKind;
-use kfetch::log::{Chunk, LogDirs, LogTopic, ReadMode};
-use kfetch::record::{BatchHeader, Codec};
+use kfetch::log::{
+    Chunk, LogDirs, LogTopic, LogWriter, LogWriterOptions, ReadMode, ScanItem, SegmentScan,
+};
+use kfetch::record::{BatchHeader, Codec, NewRecord, verify_crc};
 use log_files::{BOTH_MODES, Batch, Partition, Source, TOPIC, batch, batches, concat};
 use temp_dir::TempDir;
 
@@ -417,6 +419,66 @@ fn blocks_fit_the_batches_and_the_budget() {
     assert!(kept.iter().all(Option::is_some));
     reader.seek(0);
     assert!(matches!(source.read(&mut reader), Chunk::Run { next_offset: 4, .. }));
+}
+
+#[test]
+fn what_the_writer_publishes_is_followed() {
+    for codec in Codec::ALL {
+        let (_dir, partition) = partition("writer");
+        let options = LogWriterOptions {
+            codec,
+            batch_bytes: 2000,
+            segment_bytes: 6000,
+            index_interval_bytes: 500,
+            ..LogWriterOptions::default()
+        };
+        let mut writer = LogWriter::open(&partition.log_dir, TOPIC, 0, options).unwrap();
+        let mut readers =
+            [ReadMode::Auto, ReadMode::Mmap, ReadMode::Pread].map(|mode| partition.open(mode));
+        let mut source = Source::new(1 << 20);
+        let mut read = [const { Vec::new() }; 3];
+        for step in 0..30 {
+            let values: Vec<String> =
+                (0..50).map(|n| format!("{step} {n} {}", (step + n) * 7_919_317)).collect();
+            let records: Vec<NewRecord<'_>> = (0..)
+                .zip(&values)
+                .map(|(n, value)| NewRecord {
+                    timestamp: 1000 + step * 50 + n,
+                    value: Some(value.as_bytes()),
+                    ..NewRecord::default()
+                })
+                .collect();
+            assert_eq!(writer.append(&records).unwrap(), step * 50);
+            writer.flush(false).unwrap();
+            for (reader, read) in readers.iter_mut().zip(&mut read) {
+                reader.refresh().unwrap();
+                assert_eq!(reader.high_watermark(), step * 50 + 50);
+                let (bytes, end) = source.read_all(reader);
+                assert!(is_end_at(&end, step * 50 + 50), "{end:?}");
+                read.extend(bytes);
+            }
+        }
+        writer.close().unwrap();
+        assert!(read[0] == read[1] && read[1] == read[2], "{codec}");
+        assert_eq!(readers[0].offset_for_time(2000).unwrap(), Some((1000, 2000)));
+        assert_segments_whole(&partition, &read[0]);
+    }
+}
+
+/// The segments of a partition, one behind the other, are `expected`, without a fault.
+fn assert_segments_whole(partition: &Partition, expected: &[u8]) {
+    let entries = fs::read_dir(partition.directory()).unwrap();
+    let mut paths: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+    paths.retain(|path| path.extension().is_some_and(|suffix| suffix == "log"));
+    paths.sort();
+    assert!(paths.len() > 2, "{} segments", paths.len());
+    let mut found = Vec::new();
+    for item in paths.iter().flat_map(|path| SegmentScan::open(path).unwrap()) {
+        let ScanItem::Batch { bytes, .. } = item else { panic!("{item:?}") };
+        assert!(verify_crc(&bytes));
+        found.extend_from_slice(&bytes);
+    }
+    assert!(found == expected);
 }
 
 #[test]

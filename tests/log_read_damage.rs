@@ -296,8 +296,8 @@ proptest! {
         for (number, segment) in batches.chunks(4).enumerate() {
             partition.write_segment(segment);
             let end = starts.get(number * 4 + 4).copied().unwrap_or(bytes.len());
-            let range = starts[number * 4]..end;
-            fs::write(partition.path(segment[0].header.base_offset, "log"), &bytes[range]).unwrap();
+            let path = partition.path(segment[0].header.base_offset, "log");
+            fs::write(path, &bytes[starts[number * 4]..end]).unwrap();
         }
         partition.let_settle();
         if let Some(offset) = checkpoint {

@@ -46,7 +46,7 @@ pub(super) enum Filled {
 /// A place in an open segment.
 #[derive(Debug)]
 pub(super) struct Cursor {
-    segment: Segment,
+    segment: Arc<Segment>,
     place: Place,
     /// The file's length at the last look.
     file_len: u64,
@@ -59,7 +59,7 @@ pub(super) struct Cursor {
 }
 
 impl Cursor {
-    pub(super) fn new(segment: Segment, place: Place) -> io::Result<Self> {
+    pub(super) fn new(segment: Arc<Segment>, place: Place) -> io::Result<Self> {
         let file_len = segment.len()?;
         Ok(Self { segment, place, file_len, map: None, next: None, is_checked: false })
     }

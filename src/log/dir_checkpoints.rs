@@ -77,7 +77,7 @@ impl DirCheckpoints {
         let mut cached = cached.lock().unwrap_or_else(PoisonError::into_inner);
         let path = self.log_dir.join(name);
         let stamp = Stamp::of(&path).map_err(|error| io_error("look at", &path, &error))?;
-        if cached.stamp != stamp || stamp.is_none() {
+        if cached.stamp != stamp {
             // What is read is this state of the file or a later one, and that one's stamp differs.
             cached.checkpoint = Checkpoint::read(&self.log_dir, name)?;
             cached.stamp = stamp;

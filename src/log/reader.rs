@@ -294,7 +294,7 @@ impl PartitionReader {
         self.set_cursor(segment, place)
     }
 
-    fn set_cursor(&mut self, segment: Segment, place: Place) -> Result<Option<Chunk>> {
+    fn set_cursor(&mut self, segment: Arc<Segment>, place: Place) -> Result<Option<Chunk>> {
         let is_mapped = self.maps_sealed && self.listing.is_sealed(segment.base_offset());
         let path = segment.path().to_owned();
         let made = Cursor::new(segment, place).and_then(|mut cursor| {
@@ -307,12 +307,18 @@ impl PartitionReader {
         Ok(None)
     }
 
-    /// Opens a segment; `None` if it was gone and the directory has been listed again.
-    fn open_segment(&mut self, base_offset: i64, path: &Path) -> Result<Option<Segment>> {
+    /// Opens a segment, but the active one, which is open, only once; `None` if it was gone and
+    /// the directory has been listed again.
+    fn open_segment(&mut self, base_offset: i64, path: &Path) -> Result<Option<Arc<Segment>>> {
+        let active = self.tail.as_ref().map(Tail::segment);
+        let open = active.filter(|segment| segment.base_offset() == base_offset);
+        if let Some(segment) = open.filter(|segment| segment.is_at(path)) {
+            return Ok(Some(Arc::clone(segment)));
+        }
         match Segment::open(path, base_offset) {
             Ok(segment) => {
                 self.vanished = 0;
-                Ok(Some(segment))
+                Ok(Some(Arc::new(segment)))
             }
             Err(error)
                 if error.kind() == io::ErrorKind::NotFound && self.vanished < OPEN_ATTEMPTS =>

@@ -86,7 +86,7 @@ impl SegmentScan {
         let open = || {
             let segment = Segment::open(path, base_offset.unwrap_or(0))?;
             let place = Place { position: 0, next_offset: segment.base_offset() };
-            Cursor::new(segment, place)
+            Cursor::new(Arc::new(segment), place)
         };
         let cursor = open().map_err(|error| io_error("open", path, &error))?;
         let is_sealed = base_offset

@@ -9,6 +9,7 @@
 #![deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
 
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::headers::{HeaderWalk, Next, Place, Stop, Window};
@@ -23,7 +24,7 @@ const FRESH: Duration = Duration::from_secs(1);
 /// The end of the active segment as it was found last.
 #[derive(Debug)]
 pub(super) struct Tail {
-    segment: Segment,
+    segment: Arc<Segment>,
     /// One behind the last batch that was counted.
     end: Place,
     /// Why there is no batch at `end`; `None` where nobody has looked.
@@ -36,7 +37,7 @@ impl Tail {
     /// Takes `segment` as the active one; the walk will begin not far below `until`.
     pub(super) fn new(segment: Segment, until: i64) -> Self {
         let end = place_before_offset(&segment, until.saturating_sub(1));
-        Self { segment, end, stop: None, file_len: 0 }
+        Self { segment: Arc::new(segment), end, stop: None, file_len: 0 }
     }
 
     /// Walks on until the end is at or above the offset `until`, or there is no further batch.
@@ -53,7 +54,8 @@ impl Tail {
         if file_len < self.end.position {
             self.restart();
         }
-        if matches!(self.stop, Some(Stop::Bad(_))) && self.file_len == file_len {
+        let is_judged = matches!(self.stop, Some(Stop::Bad(_))) && self.file_len == file_len;
+        if is_judged || self.end.next_offset >= until {
             return Ok(());
         }
         let start = self.end;
@@ -81,7 +83,7 @@ impl Tail {
         self.stop.as_ref()
     }
 
-    pub(super) fn segment(&self) -> &Segment {
+    pub(super) fn segment(&self) -> &Arc<Segment> {
         &self.segment
     }
 
