@@ -151,8 +151,8 @@ pub unsafe extern "C" fn kfetch_consumer_close(
     unsafe { guard(error_out, body) }
 }
 
-/// Frees the consumer, closing it without a wait if that has not been done. NULL is allowed.
-/// Nothing happens in a fork's child, and none while a call of another thread is inside.
+/// Frees the consumer, closing it without a wait if that has not been done. NULL is allowed. In a
+/// fork's child, and while a call of another thread is inside, nothing happens.
 ///
 /// # Safety
 ///
