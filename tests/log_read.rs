@@ -181,6 +181,25 @@ fn compacted_segments_have_gaps_and_empty_batches() {
 }
 
 #[test]
+fn segments_that_compaction_has_emptied_are_passed() {
+    let batches = batches(30, 4, 50);
+    let (_dir, partition) = partition("emptied");
+    for (number, segment) in batches.chunks(3).enumerate() {
+        partition.write_segment(segment);
+        if number != 4 && number != 9 {
+            fs::write(partition.path(segment[0].header.base_offset, "log"), "").unwrap();
+        }
+    }
+    for mode in BOTH_MODES {
+        let mut reader = partition.open(mode);
+        let (read, end) = Source::new(1).read_all(&mut reader);
+        assert!(is_end_at(&end, 120), "{end:?}");
+        assert!(read == [concat(&batches[12..15]), concat(&batches[27..])].concat());
+        assert_eq!(reader.offset_for_time(0).unwrap(), Some((48, 1480)));
+    }
+}
+
+#[test]
 fn nothing_at_or_above_the_high_watermark_is_read() {
     let batches = batches(20, 5, 100);
     let (_dir, partition) = partition("watermark");

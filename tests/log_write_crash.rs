@@ -149,48 +149,76 @@ fn flushes_with_sync() {
 }
 
 /// Loss of power cannot be had in a test; that everything was synced before it was acknowledged
-/// can be seen.
+/// can be seen. Returns what `flushes_with_sync` did before each acknowledgement, and after.
 #[cfg(target_os = "linux")]
-#[test]
-fn what_is_acknowledged_with_sync_was_put_onto_the_disk() {
-    let dir = TempDir::new("log-write-crash");
-    let (trace, log_dir) = (dir.path().join("trace"), dir.path().join("made/logs"));
+fn traced(dir: &Path, log_dir: &Path) -> [String; 4] {
+    let trace = dir.join("trace");
     let mut command = Command::new("strace");
     command.args(["-f", "-y", "-e", "trace=fsync,fdatasync,rename,write", "-o"]).arg(&trace);
     command.arg(std::env::current_exe().unwrap());
     command.args(["--exact", "flushes_with_sync", "--ignored", "--nocapture"]);
-    command.env(DIRECTORY, &log_dir).env(SEED, "0").stdout(Stdio::null());
+    command.env(DIRECTORY, log_dir).env(SEED, "0").stdout(Stdio::null());
     assert!(spawn_tied(command).unwrap().wait().unwrap().success());
     let trace = std::fs::read_to_string(trace).unwrap();
-    let parts: Vec<&str> = trace.split("\\nack ").collect();
-    assert_eq!(parts.len(), 4);
-    let is_synced = |part: &str, name: &str| {
-        let synced = |line: &str| line.contains("sync(") && line.contains(&format!("{name}>"));
-        part.lines().any(synced)
-    };
-    for name in ["", "/logs", "/logs/t-0", "/logs/t-0/leader-epoch-checkpoint"] {
-        assert!(is_synced(parts[0], &format!("/made{name}")), "{name}\n{}", parts[0]);
-    }
-    assert!(is_synced(parts[0], &dir.path().display().to_string()));
+    let parts: Vec<String> = trace.split("\\nack ").map(str::to_owned).collect();
+    parts.try_into().expect("three acknowledgements")
+}
+
+#[cfg(target_os = "linux")]
+fn is_synced(part: &str, name: &str) -> bool {
+    let name = format!("{name}>");
+    part.lines().any(|line| line.contains("sync(") && line.contains(&name))
+}
+
+/// The files of the first `count` segments.
+#[cfg(target_os = "linux")]
+fn segment_files(log_dir: &Path, count: usize) -> Vec<String> {
     let segments = read_segments(&log_dir.join("t-0"), 1000);
-    assert!(segments.len() > 1);
-    for segment in &segments {
-        for ending in ["log", "index", "timeindex"] {
-            let name = format!("{:020}.{ending}", segment.base_offset);
-            assert!(is_synced(parts[0], &name), "{name}");
-        }
+    assert!(count > 1 && segments.len() >= count);
+    let offsets = segments[..count].iter().map(|segment| segment.base_offset);
+    let endings = ["log", "index", "timeindex"];
+    offsets.flat_map(|offset| endings.map(|ending| format!("{offset:020}.{ending}"))).collect()
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn what_a_writer_before_has_not_synced_is_synced_too() {
+    let dir = TempDir::new("log-write-crash");
+    let mut writer = LogWriter::open(dir.path(), "t", 0, options(0)).unwrap();
+    append(&mut writer, 2000).unwrap();
+    writer.close().unwrap();
+    let count = read_segments(&dir.path().join("t-0"), 1000).len();
+    let parts = traced(dir.path(), dir.path());
+    for name in segment_files(dir.path(), count) {
+        assert!(is_synced(&parts[0], &name), "{name}");
+        assert!(!is_synced(&parts[1], &name), "{name} again");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn what_is_acknowledged_with_sync_was_put_onto_the_disk() {
+    let dir = TempDir::new("log-write-crash");
+    let log_dir = dir.path().join("made/logs");
+    let parts = traced(dir.path(), &log_dir);
+    for name in ["", "/logs", "/logs/t-0", "/logs/t-0/leader-epoch-checkpoint"] {
+        assert!(is_synced(&parts[0], &format!("/made{name}")), "{name}\n{}", parts[0]);
+    }
+    assert!(is_synced(&parts[0], &dir.path().display().to_string()));
+    let names = segment_files(&log_dir, read_segments(&log_dir.join("t-0"), 1000).len());
+    for name in &names {
+        assert!(is_synced(&parts[0], name), "{name}");
     }
     // What readers are told is on the disk before it replaces what they were told before.
-    for part in [parts[0], parts[2]] {
-        let checkpoint = "replication-offset-checkpoint.tmp";
-        let synced = part.rfind(&format!("{checkpoint}>)")).unwrap();
+    for part in [&parts[0], &parts[2]] {
+        let synced = part.rfind("replication-offset-checkpoint.tmp>)").unwrap();
         assert!(part.rfind("rename(").unwrap() > synced);
         assert!(is_synced(&part[synced..], "/made/logs"));
     }
-    let writes: Vec<&str> = parts[1].lines().filter(|line| line.contains("sync(")).collect();
-    assert_eq!(writes, [""; 0], "there was nothing new");
-    let last = format!("{:020}.log", segments.last().unwrap().base_offset);
-    assert!(is_synced(parts[2], &last));
+    let synced: Vec<&str> = parts[1].lines().filter(|line| line.contains("sync(")).collect();
+    assert_eq!(synced, [""; 0], "there was nothing new");
+    let (last, _) = names[names.len() - 3].split_once('.').unwrap();
+    assert!(is_synced(&parts[2], &format!("{last}.log")));
 }
 
 fn start(test: &str, directory: &Path, seed: u64) -> (Child, BufReader<ChildStdout>) {

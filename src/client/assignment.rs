@@ -249,9 +249,10 @@ impl Consumer {
     pub(super) fn drop_paused(&mut self) -> Result<()> {
         let mut seeks = Vec::new();
         for (_, partition) in &mut self.partitions {
+            // A position that was looked up may lie in the ring still, before what is hoarded.
             if partition.paused
                 && partition.has_buffered()
-                && let Some(position) = partition.position
+                && let Some(Ok(position)) = partition.settle_position(&self.bridge)
             {
                 partition.handle_seek(Some(position));
                 seeks.push((partition.index, partition.stamp, StartAt::Offset(position)));

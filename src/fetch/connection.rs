@@ -17,6 +17,7 @@ use super::call::Call;
 use super::failure::Failure;
 use super::input::Input;
 use crate::buffer::Slice;
+use crate::buffer::pool::BLOCK_MAX_BYTES;
 use crate::protocol::api_versions::{ApiVersionTable, ApiVersionsRequest, Negotiation};
 use crate::protocol::fetch::FetchDecoder;
 use crate::protocol::{ApiKey, RequestHeader, ResponseHeader, write_frame};
@@ -338,8 +339,11 @@ impl Connection {
             return Ok(Incoming::FetchBody);
         }
         let whole = header_len + body_len;
-        if self.input.unread().len() < whole {
-            self.input.set_need(whole, whole);
+        let unread = self.input.unread().len();
+        if unread < whole {
+            // Memory is taken as bytes come, not because a length asks for it.
+            let step = (unread + 1).next_power_of_two().max(BLOCK_MAX_BYTES).min(whole);
+            self.input.set_need(step, step);
             return Ok(Incoming::Nothing);
         }
         let body = self.input.position() + header_len;

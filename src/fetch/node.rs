@@ -45,10 +45,12 @@ impl Node {
     }
 
     /// Puts first whoever follows the last cursor that `was_served`, so that partitions take
-    /// turns at being filled.
+    /// turns at being filled. If that was the last of all, the next comes first: else the first
+    /// would get its fill each time, and the last what is left.
     pub fn rotate(&mut self, was_served: impl Fn(u32) -> bool) {
         if let Some(last) = self.order.iter().rposition(|cursor| was_served(*cursor)) {
-            self.order.rotate_left((last + 1) % self.order.len());
+            let first = last + 1;
+            self.order.rotate_left(if first == self.order.len() { 1 } else { first });
         }
     }
 
@@ -86,7 +88,7 @@ mod tests {
         node.rotate(|_| false);
         assert_eq!(node.order, [3, 4, 0, 1, 2]);
         node.rotate(|_| true);
-        assert_eq!(node.order, [3, 4, 0, 1, 2]);
+        assert_eq!(node.order, [4, 0, 1, 2, 3]);
     }
 
     #[test]

@@ -65,6 +65,11 @@ impl Listing {
         Ok(())
     }
 
+    /// Returns how many segments there are.
+    pub(super) fn len(&self) -> usize {
+        self.segments.len()
+    }
+
     /// Returns the base offset of the first segment.
     pub(super) fn first(&self) -> Option<i64> {
         self.segments.keys().next().copied()

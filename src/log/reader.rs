@@ -50,6 +50,9 @@ use crate::error::{Error, ErrorKind, Result};
 /// Attempts to open a segment that a broker is replacing.
 const OPEN_ATTEMPTS: usize = 5;
 
+/// Steps of one read beyond those that its segments account for.
+const STEPS_SPARE: usize = 64;
+
 /// How sealed segments are read; the active one is always read into blocks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum ReadMode {
@@ -202,11 +205,17 @@ impl PartitionReader {
         bytes_max: usize,
     ) -> Result<Chunk> {
         let mut supply = Supply { pool, budget };
-        loop {
+        // A step opens or passes one segment, and some look again; beyond that, files change under
+        // the reader faster than it can follow.
+        let steps_max = self.listing.len().saturating_mul(2).saturating_add(STEPS_SPARE);
+        for _ in 0..steps_max {
             if let Some(chunk) = self.step(&mut supply, bytes_max)? {
                 return Ok(chunk);
             }
         }
+        let text = format!("{}: its segments change while they are read", self.dir.path.display());
+        let error = Error::new(ErrorKind::Io, text).with_offset(self.position);
+        Err(self.dir.name(error).with_retriable(true))
     }
 
     /// Returns the first offset that the partition has.
@@ -342,8 +351,9 @@ impl PartitionReader {
     fn pass(&mut self) -> Result<Option<Chunk>> {
         let Some(cursor) = self.cursor.take() else { return Ok(None) };
         let ended = cursor.segment().base_offset();
-        let Some((_, path)) = self.listing.holding(self.position).filter(|held| held.0 == ended)
-        else {
+        // The position may lie before segments that compaction has emptied.
+        let reached = self.position.max(ended);
+        let Some((_, path)) = self.listing.holding(reached).filter(|held| held.0 == ended) else {
             return Ok(None);
         };
         if !cursor.segment().is_at(path) {

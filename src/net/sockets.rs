@@ -21,6 +21,9 @@ const TURN_BYTES: usize = 4 << 20;
 struct Socket {
     stream: Stream,
     is_connected: bool,
+    /// Whether the peer has closed its side, or something broke: told once, however much there
+    /// is to read before.
+    is_closing: bool,
     /// Whether it is on the list of those to be read.
     is_listed: bool,
 }
@@ -47,7 +50,7 @@ impl Sockets {
         registry: &Registry,
     ) -> Result<(), Failure> {
         let stream = Stream::connect(address, settings, registry, token_of(id))?;
-        let socket = Socket { stream, is_connected: false, is_listed: false };
+        let socket = Socket { stream, is_connected: false, is_closing: false, is_listed: false };
         self.by_id.insert(id, socket);
         Ok(())
     }
@@ -87,7 +90,11 @@ impl Sockets {
         } else if event.is_writable() {
             self.flush(id, engine, now);
         }
-        if event.is_readable() || event.is_read_closed() || event.is_error() {
+        let is_closing = event.is_read_closed() || event.is_error();
+        if let Some(socket) = self.by_id.get_mut(&id) {
+            socket.is_closing |= is_closing;
+        }
+        if event.is_readable() || is_closing {
             self.resume(id);
         }
     }
@@ -137,9 +144,11 @@ impl Sockets {
         let room_len = room.len();
         match socket.stream.fill(room) {
             Ok(Moved::Bytes(len)) => {
+                // A short read has emptied the socket: epoll tells of what comes after it, but not a
+                // second time of the end.
+                let may_have_more = len == room_len || socket.is_closing;
                 engine.handle_received(id, len, now);
-                // A short read has emptied the socket: epoll tells of what comes after it.
-                (len == room_len).then_some(len)
+                may_have_more.then_some(len)
             }
             Ok(Moved::WouldBlock) => None,
             Ok(Moved::End) => {

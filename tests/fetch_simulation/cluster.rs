@@ -136,6 +136,9 @@ impl Cluster {
             let wrong = i32::from_be_bytes(*length) + [-9, -1, 1, 300][pick(random, 4)];
             *length = wrong.to_be_bytes();
         }
+        if happens(random, self.weather.scrambled) {
+            scramble(&mut frame, random);
+        }
         Outcome::Answer(frame)
     }
 
@@ -308,6 +311,23 @@ impl Cluster {
             epoch if epoch > leader.epoch => ErrorCode::UNKNOWN_LEADER_EPOCH,
             _ => ErrorCode::NONE,
         }
+    }
+}
+
+/// Puts something else in the place of some bytes.
+fn scramble(frame: &mut [u8], random: &mut Random) {
+    let at = pick(random, frame.len());
+    let wrong: &[u8] = match random.below(7) {
+        0 => &[0xff; 4],
+        1 => &[0; 4],
+        2 => &[0x7f, 0xff, 0xff, 0xff],
+        3 => &[0x80, 0, 0, 0],
+        4 => &[0xff, 0xff, 0xff, 0xff, 0x0f],
+        5 => &[0xff; 10],
+        _ => &[frame[at] ^ (1 << random.below(8))],
+    };
+    for (to, from) in frame[at..].iter_mut().zip(wrong) {
+        *to = *from;
     }
 }
 

@@ -62,7 +62,8 @@ impl World {
     fn resolve(&mut self, id: ConnectionId, host: &str) {
         let is_lost = happens(&mut self.random, self.cluster.weather.unresolved);
         let delay = Duration::from_micros(self.random.below(2000));
-        let found = broker_of(host).is_some() && !is_lost;
+        let brokers = self.cluster.brokers.len();
+        let found = broker_of(host).is_some_and(|broker| broker < brokers) && !is_lost;
         self.hosts.insert(id, host.to_owned());
         self.after(delay, Happening::Resolved(id, found));
     }

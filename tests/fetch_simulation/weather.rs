@@ -19,6 +19,8 @@ pub(crate) struct Weather {
     pub(crate) stuck: u64,
     /// An answer says that it is shorter or longer than it is.
     pub(crate) mismeasured: u64,
+    /// A field of an answer is anything: a bit of it is lost, or it is −1, 0, or huge.
+    pub(crate) scrambled: u64,
     /// A request is never answered.
     pub(crate) silent: u64,
     /// An answer carries another correlation id.
