@@ -318,8 +318,10 @@ pub(super) unsafe fn call<R>(
     // SAFETY: as the caller promises.
     let handle = unsafe { argument::reference(consumer, "consumer") }?;
     handle.check()?;
-    let outcome = body(&mut *handle.consumer.enter()?);
-    match outcome {
+    let mut entered = handle.consumer.enter()?;
+    // A close may have been faster.
+    handle.check()?;
+    match body(&mut entered) {
         // It is woken up for the close, and the caller is told what for.
         Err(failure)
             if failure.status == StatusCode::Wakeup as i32
