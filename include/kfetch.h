@@ -1234,8 +1234,8 @@ kfetch_status kfetch_consumer_close(kfetch_consumer *consumer,
                                     kfetch_error **error_out);
 
 /**
- * Frees the consumer, closing it without a wait if that has not been done. NULL is allowed.
- * Nothing happens in a fork's child, and none while a call of another thread is inside.
+ * Frees the consumer, closing it without a wait if that has not been done. NULL is allowed. In a
+ * fork's child, and while a call of another thread is inside, nothing happens.
  *
  * # Safety
  *

@@ -146,6 +146,31 @@ fn written_lines_are_scanned() {
     assert_eq!(lines.next(), None);
 }
 
+/// Returns how many blocks consume allocates for a topic of so many records.
+fn allocations(count: usize) -> usize {
+    let directory = TempDir::new("c-examples");
+    let lines = "a line that is a record\n".repeat(count);
+    append_lines(directory.path(), &lines, &[]);
+    let source = format!("log.dirs={}", directory.path().display());
+    let consume = example("consume");
+    let output = expect_success(
+        Command::new("valgrind").arg(consume).args(["-t", "numbers", "-e", "-q", &source]),
+    );
+    let summary = text(&output.stdout);
+    assert!(summary.starts_with(&format!("{count} records, ")), "{summary}");
+    let report = text(&output.stderr);
+    let (_, usage) = report.split_once("total heap usage: ").expect("valgrind's summary");
+    usage.split(' ').next().unwrap().replace(',', "").parse().unwrap()
+}
+
+#[test]
+fn allocations_are_per_poll_and_not_per_record() {
+    let (few, many) = (1_000, 50_000);
+    let (least, most) = (allocations(few), allocations(many));
+    // A poll of 500 records, the default, takes a few.
+    assert!(most - least < (many - few) / 50, "{least} for {few} records, {most} for {many}");
+}
+
 #[test]
 fn errors_go_to_stderr_and_end_with_1() {
     let (_directory, source) = log_dir();

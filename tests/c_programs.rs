@@ -18,7 +18,8 @@ fn run_plainly(program: &Path, arguments: &[&str]) {
 }
 
 fn run_both(name: &str) {
-    let program = compile(name);
+    let directory = TempDir::new("c-program");
+    let program = compile(name, &directory);
     run_plainly(&program, &[]);
     run_checked(&program, &[""; 0], true);
 }
@@ -40,23 +41,24 @@ fn signals_descriptors_and_closed_peers_leave_the_host_alone() {
 
 #[test]
 fn a_fork_s_child_is_told_so() {
-    let program = compile("fork");
+    let directory = TempDir::new("c-program");
+    let program = compile("fork", &directory);
     run_plainly(&program, &[]);
     run_checked(&program, &[""; 0], false);
 }
 
 #[test]
 fn a_log_is_written_and_read_back() {
-    let program = compile("log_writer");
     let (plain, checked) = (TempDir::new("c-writer"), TempDir::new("c-writer"));
+    let program = compile("log_writer", &plain);
     run_plainly(&program, &[plain.path().to_str().unwrap()]);
     run_checked(&program, &[checked.path()], false);
 }
 
 #[test]
 fn a_budget_that_the_program_holds_is_told_and_given_back() {
-    let program = compile("budget");
     let (plain, checked) = (TempDir::new("c-budget"), TempDir::new("c-budget"));
+    let program = compile("budget", &plain);
     run_plainly(&program, &[plain.path().to_str().unwrap()]);
     run_checked(&program, &[checked.path()], true);
 }
@@ -66,7 +68,8 @@ fn records_of_a_log_directory_are_what_was_written() {
     let directory = TempDir::new("c-records");
     fill_log_dir(directory.path(), "numbers");
     let source = format!("log.dirs={}", directory.path().display());
-    let program = compile("records");
+    let built = TempDir::new("c-program");
+    let program = compile("records", &built);
     run_plainly(&program, &[&source, "numbers"]);
     run_checked(&program, &[source.as_str(), "numbers"], true);
 }
@@ -80,7 +83,8 @@ fn records_of_a_real_broker_are_what_was_produced() {
         cluster.produce("c-numbers", &records, &[("compression.type", "zstd")]);
     }
     let source = format!("bootstrap.servers={}", cluster.bootstrap());
-    let program = compile("records");
+    let built = TempDir::new("c-program");
+    let program = compile("records", &built);
     run_plainly(&program, &[&source, "c-numbers"]);
     run_checked(&program, &[source.as_str(), "c-numbers"], true);
 }

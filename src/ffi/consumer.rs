@@ -151,8 +151,8 @@ pub unsafe extern "C" fn kfetch_consumer_close(
     unsafe { guard(error_out, body) }
 }
 
-/// Frees the consumer, closing it without a wait if that has not been done. NULL is allowed.
-/// Nothing happens in a fork's child, and none while a call of another thread is inside.
+/// Frees the consumer, closing it without a wait if that has not been done. NULL is allowed. In a
+/// fork's child, and while a call of another thread is inside, nothing happens.
 ///
 /// # Safety
 ///
@@ -318,8 +318,10 @@ pub(super) unsafe fn call<R>(
     // SAFETY: as the caller promises.
     let handle = unsafe { argument::reference(consumer, "consumer") }?;
     handle.check()?;
-    let outcome = body(&mut *handle.consumer.enter()?);
-    match outcome {
+    let mut entered = handle.consumer.enter()?;
+    // A close may have been faster.
+    handle.check()?;
+    match body(&mut entered) {
         // It is woken up for the close, and the caller is told what for.
         Err(failure)
             if failure.status == StatusCode::Wakeup as i32

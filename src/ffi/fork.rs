@@ -72,3 +72,39 @@ fn wiped_page() -> Option<&'static AtomicU64> {
 fn wiped_page() -> Option<&'static AtomicU64> {
     None
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Returns what a child finds there after the parent has stored 5.
+    fn in_child(place: &AtomicU64) -> i32 {
+        place.store(5, Ordering::Relaxed);
+        // SAFETY: the child loads a number and ends, which any child may.
+        let child = unsafe { libc::fork() };
+        if child == 0 {
+            let found = i32::try_from(place.load(Ordering::Relaxed)).unwrap_or(-1);
+            // SAFETY: it does not return.
+            unsafe { libc::_exit(found) };
+        }
+        let mut status = -1;
+        // SAFETY: the pointer is to a variable.
+        unsafe { libc::waitpid(child, &raw mut status, 0) };
+        libc::WEXITSTATUS(status)
+    }
+
+    #[test]
+    fn a_child_finds_both_places_empty() {
+        assert_eq!(in_child(variable()), 0);
+        assert_eq!(VARIABLE.load(Ordering::Relaxed), 5);
+        #[cfg(target_os = "linux")]
+        assert_eq!(in_child(wiped_page().unwrap()), 0);
+    }
+
+    #[test]
+    fn a_number_is_this_process_s_own() {
+        let number = join();
+        assert_eq!(join(), number);
+        assert!(is_own(number) && !is_own(0) && !is_own(number + 1));
+    }
+}

@@ -1,7 +1,7 @@
 //! The C interface; `include/kfetch.h` is generated from it and explains it to its users.
 //!
 //! Nothing of the library imports this module. Each function checks what can be checked of its
-//! arguments, runs its body inside [`guard`](guard), and turns errors and panics into a status.
+//! arguments, runs its body inside `guard`, and turns errors and panics into a status.
 //! Handles are pointers that Rust allocated; a handle's content is reached by one call at a time.
 //!
 //! What it does not do: no logic of its own beyond that. What a call means is documented at the

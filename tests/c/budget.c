@@ -41,12 +41,15 @@ int main(int argc, char **argv)
     kfetch_error *error = NULL;
     size_t held = 0, records = 0;
     kfetch_status status;
-    while ((status = kfetch_consumer_poll_limited(consumer, 20000, 10, 0, &handles[held], &error)) ==
-           KFETCH_STATUS_OK) {
-        CHECK(handles[held] != NULL);
-        records += kfetch_records_count(handles[held]);
-        held++;
+    for (;;) {
         CHECK(held < HANDLES);
+        kfetch_records **handle = &handles[held];
+        status = kfetch_consumer_poll_limited(consumer, 20000, 10, 0, handle, &error);
+        if (status != KFETCH_STATUS_OK)
+            break;
+        CHECK(*handle != NULL);
+        records += kfetch_records_count(*handle);
+        held++;
     }
     CHECK_STATUS(KFETCH_STATUS_BUDGET_HELD, status);
     CHECK(kfetch_error_is_retriable(error) && !kfetch_error_is_fatal(error));

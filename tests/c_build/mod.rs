@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
 
+use crate::support::temp_dir::TempDir;
 use kfetch::TopicPartition;
 use kfetch::log::{LogWriter, LogWriterOptions};
 use kfetch::record::{Codec, NewRecord};
@@ -49,16 +50,15 @@ pub(crate) fn make() {
     MADE.get_or_init(|| {
         // Flags of a `make` above would be for that one.
         let mut make = Command::new("make");
-        make.args(["-s", "-C", ROOT, "all"]).env_remove("MAKEFLAGS").env_remove("RUSTFLAGS");
+        make.args(["-s", "-C", ROOT, "all"]).env_remove("MAKEFLAGS");
         expect_success(&mut make);
     });
 }
 
-/// Compiles `tests/c/<name>.c` against the shared library and returns the program.
-pub(crate) fn compile(name: &str) -> PathBuf {
+/// Compiles `tests/c/<name>.c` against the shared library into a directory.
+pub(crate) fn compile(name: &str, directory: &TempDir) -> PathBuf {
     make();
-    let program =
-        Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("c-{name}-{}", std::process::id()));
+    let program = directory.path().join(name);
     let release = path("target/release");
     let mut compiler = Command::new("cc");
     compiler
