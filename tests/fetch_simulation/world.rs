@@ -233,6 +233,12 @@ impl World {
             self.engine.handle_timeout(self.now);
         }
         self.perform();
+        if self.random.below(30) == 0
+            && let Some(id) = self.links.keys().copied().nth(pick(&mut self.random, 6))
+        {
+            // The operating system may say so when there is nothing.
+            self.readable.push_back(id);
+        }
         while let Some(id) = self.readable.pop_front() {
             self.read(id);
         }

@@ -34,9 +34,12 @@ impl FetchEngine {
                 }
             }
         }
-        let entry = self.entry_mut(id)?;
-        entry.connection.handle_resumed(now);
-        Some(entry.connection.input.spare())
+        if self.entry(id)?.connection.is_stalled() {
+            // The clock runs again, even if there turns out to be nothing to read.
+            self.entry_mut(id)?.connection.handle_resumed(now);
+            self.refresh_timer(id);
+        }
+        Some(self.entry_mut(id)?.connection.input.spare())
     }
 
     fn make_room(&mut self, id: ConnectionId) -> Room {
