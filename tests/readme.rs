@@ -3,6 +3,7 @@
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "what fails here fails the test")]
 
 mod c_build;
+mod support;
 
 use std::fs;
 use std::path::{Path, PathBuf};

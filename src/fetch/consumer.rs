@@ -1,8 +1,7 @@
 //! One consumer's side of the fetching: its cursors, and what it has in flight at which broker.
 //!
 //! Planning is in [`plan`](super::plan), reading answers in [`answer`](super::answer), verifying
-//! and handing over in `deliver`, errors in
-//! `partition_error`.
+//! and handing over in `deliver`, errors in `partition_error`.
 
 #![forbid(unsafe_code)]
 
