@@ -891,7 +891,7 @@ typedef struct {
  */
 typedef struct {
   /**
-   * The time stamp in ms since the epoch; −1 is kept as "none", no clock is asked.
+   * The time stamp in ms since the epoch; −1 for now.
    */
   int64_t timestamp_ms;
   /**

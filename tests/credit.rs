@@ -32,10 +32,13 @@ const NO_LIMIT: PollLimits = PollLimits { max_records: 1 << 20, max_bytes: usize
 /// A partition of a Fetch: its number and the offset asked for.
 type Part = (i32, i64);
 
+/// The bytes that a Fetch asks for at most, and its partitions.
+type Asked = (i32, Vec<Part>);
+
 /// The Fetches that a broker got: what each asked for, and how many bytes at most.
 #[derive(Clone, Debug, Default)]
 struct Seen {
-    fetches: Arc<Mutex<Vec<(i32, Vec<Part>)>>>,
+    fetches: Arc<Mutex<Vec<Asked>>>,
     connections: Arc<Mutex<BTreeSet<usize>>>,
     complaints: Arc<Mutex<Vec<String>>>,
 }

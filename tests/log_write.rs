@@ -43,7 +43,7 @@ fn record(timestamp: i64, value: &[u8]) -> Owned {
 fn any_record() -> impl Strategy<Value = Owned> {
     let bytes =
         |len: usize| prop_oneof![1 => Just(None), 4 => vec(any::<u8>(), 0..len).prop_map(Some)];
-    let timestamp = prop_oneof![Just(-1), 0..100_i64, 1_600_000_000_000..1_600_000_100_000_i64];
+    let timestamp = prop_oneof![Just(-2), 0..100_i64, 1_600_000_000_000..1_600_000_100_000_i64];
     let headers =
         prop_oneof![3 => Just(Vec::new()), 1 => vec((vec(any::<u8>(), 0..9), bytes(9)), 0..4)];
     (timestamp, bytes(30), bytes(300), headers).prop_map(|(timestamp, key, value, headers)| Owned {
@@ -75,6 +75,23 @@ fn check_sizes(segments: &[Segment], options: &LogWriterOptions) {
 }
 
 #[test]
+fn a_record_without_a_time_stamp_gets_the_time_of_the_append() {
+    let dir = TempDir::new("log-write");
+    let now_ms = || {
+        let since_epoch = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        i64::try_from(since_epoch.unwrap().as_millis()).unwrap()
+    };
+    let before = now_ms();
+    let mut writer = LogWriter::open(dir.path(), "now", 0, LogWriterOptions::default()).unwrap();
+    append_all(&mut writer, &[record(-1, b"a"), record(7, b"b"), record(-1, b"c")]);
+    writer.close().unwrap();
+    let segments = read_segments(&dir.path().join("now-0"), 4096);
+    let found: Vec<i64> = records(&segments).iter().map(|record| record.timestamp).collect();
+    assert!((before..=now_ms()).contains(&found[0]), "{found:?}");
+    assert_eq!((found[1], found[2] >= found[0]), (7, true));
+}
+
+#[test]
 fn every_codec_keeps_records_as_they_are() {
     let dir = TempDir::new("log-write");
     let odd = Owned {
@@ -86,7 +103,7 @@ fn every_codec_keeps_records_as_they_are() {
             (Vec::new(), Some(Vec::new())),
             (vec![0xff, 0], Some(vec![0x80; 300])),
         ],
-        ..record(-1, b"")
+        ..record(-2, b"")
     };
     let mut wanted: Vec<Owned> = vec![odd.clone()];
     wanted.extend((0..2000).map(|number: i64| {

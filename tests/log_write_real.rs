@@ -44,7 +44,7 @@ fn write(log_dir: &Path, topic: &str, partition: i32, codec: Codec) {
         let headers: [(&[u8], Option<&[u8]>); 3] =
             [(b"a", Some(b"1")), (b"a", None), (b"\xc3\xa9", Some(&[0xff]))];
         let timestamp = match number % 9 {
-            0 => -1,
+            0 => -2,
             1 => FIRST_MS - number,
             _ => FIRST_MS + number,
         };

@@ -6,7 +6,8 @@
 //! ```
 //!
 //! A batch is finished when the next record would exceed `batch_bytes`, and by `flush`: never by
-//! time, so that the same records and flushes give the same bytes. Finished batches are written
+//! time, so that the same records and flushes give the same bytes, unless the writer was to stamp
+//! the time. Finished batches are written
 //! many at once. Readers, in this process or another, see what lies below the high watermark, which
 //! is published by `flush`, and when a batch is finished and `flush_bytes` of batches or `flush_ms`
 //! have gathered since: a writer that falls idle without a flush keeps its last records to itself.
@@ -24,7 +25,7 @@
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::active_segment::{ActiveSegment, sync_sealed};
 use super::checkpoint::{Checkpoint, HIGH_WATERMARKS, RECOVERY_POINTS, replace};
@@ -43,6 +44,9 @@ const WRITE_BYTES: usize = 256 << 10;
 /// The most that a record's key, value and headers may have together: with what a codec adds, the
 /// batch still fits into its length field.
 const RECORD_BYTES_MAX: usize = 1 << 30;
+
+/// Stands for the time of the call.
+const NO_TIMESTAMP: i64 = -1;
 
 /// Writes one partition of a log directory.
 ///
@@ -129,7 +133,7 @@ impl LogWriter {
     /// Appends records and returns the offset of the first; the others' offsets follow it.
     ///
     /// They can be read when they have been published, and survive the end of this process when
-    /// they have been flushed. A timestamp of −1 is kept: no clock is asked.
+    /// they have been flushed. A record whose time stamp is −1 gets the time of the call.
     ///
     /// # Errors
     ///
@@ -143,8 +147,13 @@ impl LogWriter {
             let text = format!("a record has more than {RECORD_BYTES_MAX} bytes");
             return Err(self.named(Error::new(ErrorKind::InvalidArgument, text)));
         }
+        let mut now_ms = None;
         for record in records {
-            self.append_record(record).map_err(|error| self.fail(error))?;
+            let mut record = *record;
+            if record.timestamp == NO_TIMESTAMP {
+                record.timestamp = *now_ms.get_or_insert_with(epoch_ms);
+            }
+            self.append_record(&record).map_err(|error| self.fail(error))?;
         }
         Ok(base_offset)
     }
@@ -418,6 +427,12 @@ fn record_len_max(record: &NewRecord<'_>) -> usize {
 #[allow(clippy::disallowed_methods, reason = "only publishing depends on it, no byte of the log")]
 fn now() -> Instant {
     Instant::now()
+}
+
+/// Returns the time in ms since the epoch.
+fn epoch_ms() -> i64 {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]
