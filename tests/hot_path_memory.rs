@@ -7,6 +7,7 @@
 
 #[path = "support/batches.rs"]
 mod batches;
+#[allow(clippy::disallowed_methods, reason = "the stub sleeps as long as a broker waits")]
 #[path = "../benches/support/stub_broker.rs"]
 mod stub_broker;
 

@@ -144,8 +144,8 @@ impl Sockets {
         let room_len = room.len();
         match socket.stream.fill(room) {
             Ok(Moved::Bytes(len)) => {
-                // A short read has emptied the socket: epoll tells of what comes after it, but not
-                // a second time of the end.
+                // A short read has emptied the socket: epoll tells of what comes after it, but
+                // not a second time of the end.
                 let may_have_more = len == room_len || socket.is_closing;
                 engine.handle_received(id, len, now);
                 may_have_more.then_some(len)

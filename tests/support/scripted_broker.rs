@@ -47,6 +47,8 @@ pub(crate) enum Deed {
     Send(Vec<u8>),
     /// When it sends these bytes and closes the connection.
     SendAndClose(Vec<u8>),
+    /// When it sends the first so many bytes, and the rest after a while.
+    SendSlowly(Vec<u8>, usize, Duration),
     /// When it says nothing and keeps the connection open.
     Silence,
 }
@@ -152,6 +154,11 @@ impl Stage {
             match (self.script)(&asked, answer) {
                 Deed::Send(bytes) => stream.write_all(&bytes)?,
                 Deed::SendAndClose(bytes) => return stream.write_all(&bytes),
+                Deed::SendSlowly(bytes, first, pause) => {
+                    stream.write_all(&bytes[..first])?;
+                    thread::park_timeout(pause);
+                    stream.write_all(&bytes[first..])?;
+                }
                 Deed::Silence => {}
             }
         }
