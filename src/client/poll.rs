@@ -121,6 +121,11 @@ impl Consumer {
             match partition.fill(&mut filling) {
                 Filled::Drained => partition.is_listed = false,
                 Filled::Event => self.listed.push_back(index),
+                // Who is fetched faster than polled would else never let the others come.
+                Filled::Turn => {
+                    self.listed.push_back(index);
+                    break;
+                }
                 Filled::Full | Filled::NoCredit => {
                     self.listed.push_front(index);
                     break;
