@@ -76,7 +76,8 @@ impl Consumer {
         }
     }
 
-    fn has_news(&self) -> bool {
+    /// Tells whether there is something for a poll to look at that is not listed yet.
+    pub(super) fn has_news(&self) -> bool {
         !self.ready.is_empty() || self.is_woken() || self.bridge.is_dead()
     }
 
