@@ -7,11 +7,12 @@ mod batches;
 #[path = "support/scripted_broker.rs"]
 mod scripted_broker;
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use kfetch::protocol::ApiKey;
-use kfetch::protocol::metadata::MetadataRequest;
+use kfetch::protocol::metadata::{MetadataRequest, MetadataResponse};
+use kfetch::protocol::{ApiKey, ErrorCode};
 use kfetch::{Config, Consumer, Offset, TopicPartition};
 
 use batches::log;
@@ -83,4 +84,42 @@ fn metadata_is_asked_for_again_when_it_is_old() {
     consumer.assign_at(&[(TopicPartition::new(TOPIC, 0), Offset::Beginning)]).unwrap();
     let often = asked_in(&asked, Duration::from_millis(1600)).len();
     assert!((3..=7).contains(&often), "{often} times in 1.6 s");
+}
+
+/// Says of every topic of a Metadata answer that it has no leaders yet.
+fn without_leaders(frame: &[u8], version: i16) -> Vec<u8> {
+    let head = if version >= 9 { 9 } else { 8 };
+    let mut answer = MetadataResponse::decode(&frame[head..], version).unwrap();
+    for topic in &mut answer.topics {
+        topic.error_code = ErrorCode::LEADER_NOT_AVAILABLE;
+        topic.partitions.clear();
+    }
+    let mut body = frame[4..head].to_vec();
+    answer.encode(version, &mut body).unwrap();
+    [&u32::try_from(body.len()).unwrap().to_be_bytes()[..], &body].concat()
+}
+
+#[test]
+fn a_topic_without_leaders_is_asked_for_until_it_has_some() {
+    for answers_without in [2, usize::MAX] {
+        let count = AtomicUsize::new(0);
+        let broker = ScriptedBroker::start(vec![log(1, 10, &[7; 100])], move |asked, answer| {
+            let lacks_leaders = asked.api_key == ApiKey::Metadata
+                && count.fetch_add(1, Ordering::Relaxed) < answers_without;
+            Deed::Send(match lacks_leaders {
+                true => without_leaders(&answer, asked.version),
+                false => answer,
+            })
+        });
+        let servers = broker.address.to_string();
+        let config = Config::new().with("bootstrap.servers", &servers).unwrap();
+        let mut consumer = Consumer::new(&config).unwrap();
+        if answers_without == 2 {
+            let info = consumer.partitions_for(TOPIC, SOON).unwrap();
+            assert_eq!(info.partitions.unwrap().len(), 1);
+        } else {
+            let error = consumer.partitions_for(TOPIC, Duration::from_millis(400)).unwrap_err();
+            assert_eq!(error.code(), ErrorCode::LEADER_NOT_AVAILABLE.0, "{error}");
+        }
+    }
 }

@@ -5,7 +5,7 @@
 use std::time::Instant;
 
 use super::action::Action;
-use super::state::{FetchEngine, TopicsQuestion};
+use super::state::{ClusterEntry, FetchEngine, TopicsQuestion};
 use crate::error::{Error, ErrorKind};
 use crate::fetch::call::{ClusterId, ConsumerId};
 use crate::fetch::cursor::{NewPartition, StartAt};
@@ -90,7 +90,8 @@ impl FetchEngine {
     ) {
         let Some(consumer) = self.consumers.get(&id) else { return };
         let Some(entry) = self.clusters.get_mut(&consumer.cluster) else { return };
-        let question = TopicsQuestion { names, deadline, is_sent: false, reply };
+        let (retry_at, told) = (None, None);
+        let question = TopicsQuestion { names, deadline, is_sent: false, retry_at, told, reply };
         entry.questions.insert(self.next_id, question);
         self.next_id += 1;
         let cluster = consumer.cluster;
@@ -117,13 +118,41 @@ impl FetchEngine {
         let late: Vec<u64> = entry.questions.iter().filter_map(is_late).collect();
         for question in late.iter().filter_map(|number| entry.questions.remove(number)) {
             let text = format!("no broker gave usable metadata in time: {why}");
-            question.reply.send(Err(Error::new(ErrorKind::Timeout, text)));
+            let none = Error::new(ErrorKind::Timeout, text);
+            question.reply.send(question.told.ok_or(none));
         }
     }
 }
 
+impl ClusterEntry {
+    /// Takes the answer to a question for topics.
+    pub(super) fn answer_question(
+        &mut self,
+        number: u64,
+        answer: &MetadataResponse<'_>,
+        now: Instant,
+    ) {
+        let Some(mut question) = self.questions.remove(&number) else { return };
+        let infos = topic_infos(answer);
+        if question.names.is_none() || !is_passing(answer) {
+            return question.reply.send(Ok(infos));
+        }
+        question.told = Some(infos);
+        question.is_sent = false;
+        question.retry_at = Some(now + self.cluster.settings().retry.initial);
+        self.questions.insert(number, question);
+    }
+}
+
+/// Tells whether a topic that was asked for has no leaders yet, as one just made: a broker says so
+/// for a moment. One that is unknown is the answer.
+fn is_passing(answer: &MetadataResponse<'_>) -> bool {
+    let mut codes = answer.topics.iter().map(|topic| topic.error_code);
+    codes.any(|code| code.is_retriable() && code != ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)
+}
+
 /// Describes the topics of an answer.
-pub(super) fn topic_infos(answer: &MetadataResponse<'_>) -> Vec<TopicInfo> {
+fn topic_infos(answer: &MetadataResponse<'_>) -> Vec<TopicInfo> {
     answer.topics.iter().filter_map(topic_info).collect()
 }
 

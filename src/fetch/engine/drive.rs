@@ -78,7 +78,7 @@ impl FetchEngine {
         let Some(entry) = self.clusters.get(&id) else { return };
         let refresh_at = entry.cluster.refresh_at();
         let refresh_is_due = refresh_at.is_some_and(|at| at <= now);
-        let asks = entry.questions.values().any(|question| !question.is_sent);
+        let asks = entry.questions.values().any(|question| question.is_due(now));
         let mut wake_at = refresh_at.filter(|at| *at > now);
         if refresh_is_due || asks {
             let is_ready = |id| self.entry(id).is_some_and(|entry| entry.connection.is_ready(now));
@@ -98,6 +98,8 @@ impl FetchEngine {
         }
         let Some(entry) = self.clusters.get(&id) else { return };
         let deadline = entry.questions.values().map(|question| question.deadline).min();
+        let retries = entry.questions.values().filter_map(|question| question.retry_at);
+        wake_at = earliest(wake_at, retries.filter(|at| *at > now).min());
         self.timers.set(TimerKey::Cluster(id), earliest(wake_at, deadline));
     }
 
@@ -115,7 +117,8 @@ impl FetchEngine {
             entry.cluster.handle_refresh_sent();
             calls.push((Some(names), MetadataCall::Refresh));
         }
-        for (number, question) in entry.questions.iter_mut().filter(|(_, asked)| !asked.is_sent) {
+        for (number, question) in entry.questions.iter_mut().filter(|(_, asked)| asked.is_due(now))
+        {
             question.is_sent = true;
             calls.push((question.names.clone(), MetadataCall::Question(*number)));
         }

@@ -258,10 +258,8 @@ impl FetchEngine {
         let Some(entry) = self.clusters.get_mut(&cluster_id) else { return };
         let is_refresh = matches!(call, MetadataCall::Refresh);
         let lost = entry.cluster.handle_metadata(answer, is_refresh, now, &mut self.random);
-        if let MetadataCall::Question(number) = call
-            && let Some(question) = entry.questions.remove(number)
-        {
-            question.reply.send(Ok(super::control::topic_infos(answer)));
+        if let MetadataCall::Question(number) = call {
+            entry.answer_question(*number, answer, now);
         }
         if let PeerId::Bootstrap(at) = peer
             && let Some(node) = entry.cluster.adopt(at)

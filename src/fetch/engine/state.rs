@@ -20,7 +20,7 @@ use crate::fetch::connection::{
 use crate::fetch::consumer::{FetchConsumer, FetchSettings};
 use crate::fetch::failure::Failure;
 use crate::fetch::peer::PeerId;
-use crate::fetch::reply::TopicsReply;
+use crate::fetch::reply::{TopicInfo, TopicsReply};
 use crate::fetch::timer::Timers;
 use crate::logger::Logger;
 use crate::ring::bridge::Bridge;
@@ -56,7 +56,18 @@ pub(super) struct TopicsQuestion {
     pub(super) names: Option<Vec<String>>,
     pub(super) deadline: Instant,
     pub(super) is_sent: bool,
+    /// Not before this time, after an answer that may soon be another.
+    pub(super) retry_at: Option<Instant>,
+    /// That answer.
+    pub(super) told: Option<Vec<TopicInfo>>,
     pub(super) reply: TopicsReply,
+}
+
+impl TopicsQuestion {
+    /// Tells whether it is to be sent now.
+    pub(super) fn is_due(&self, now: Instant) -> bool {
+        !self.is_sent && self.retry_at.is_none_or(|at| at <= now)
+    }
 }
 
 /// A cluster and what belongs to it.
