@@ -89,6 +89,8 @@ pub struct Cluster {
     /// When the consumers' topics are asked for next.
     refresh_at: Instant,
     refresh_in_flight: bool,
+    /// Whether a topic has come that the refresh under way does not ask for.
+    has_new_topic: bool,
     /// The earliest time of the next refresh: no two follow each other without a pause.
     refresh_not_before: Instant,
     refresh_backoff: Backoff,
@@ -118,6 +120,7 @@ impl Cluster {
             topics: BTreeMap::new(),
             refresh_at: now,
             refresh_in_flight: false,
+            has_new_topic: false,
             refresh_not_before: now,
             refresh_backoff: Backoff::default(),
             is_known: false,
@@ -135,6 +138,7 @@ impl Cluster {
         let topic =
             Topic { topic_id: Uuid::ZERO, error_code: None, partitions: HashMap::new(), users: 1 };
         self.topics.insert(name.clone(), topic);
+        self.has_new_topic = true;
         // A new topic does not wait for the back-off of an old one.
         self.refresh_not_before = now;
         self.refresh_at = now;
@@ -167,6 +171,7 @@ impl Cluster {
     /// Takes note that the refresh is under way.
     pub fn handle_refresh_sent(&mut self) {
         self.refresh_in_flight = true;
+        self.has_new_topic = false;
     }
 
     /// Takes note that the refresh failed.
@@ -203,7 +208,9 @@ impl Cluster {
         if is_refresh {
             self.refresh_in_flight = false;
             self.topics.retain(|_, topic| topic.users > 0);
-            if answer.brokers.is_empty() || self.lacks_something() {
+            if self.has_new_topic && !answer.brokers.is_empty() {
+                self.refresh_at = now;
+            } else if answer.brokers.is_empty() || self.lacks_something() {
                 self.postpone(now, random);
             } else {
                 self.refresh_backoff.reset();
@@ -387,28 +394,55 @@ mod tests {
     use super::*;
     use crate::protocol::metadata::MetadataResponseBroker;
 
-    #[test]
-    fn a_broker_can_send_its_clients_back_to_the_bootstrap_servers() {
+    fn settings(rebootstrap: bool) -> ClusterSettings {
         let delay = Duration::from_millis(100);
         let limits = BackoffLimits { initial: delay, max: delay };
+        ClusterSettings {
+            bootstrap: vec![("a".to_owned(), 1)],
+            client_id: "test".to_owned(),
+            metadata_max_age: delay,
+            allow_auto_create_topics: false,
+            retry: limits,
+            reconnect: limits,
+            setup_timeout: limits,
+            rebootstrap,
+        }
+    }
+
+    fn broker() -> MetadataResponseBroker<'static> {
+        MetadataResponseBroker { node_id: 5, host: "b", port: 2, rack: None }
+    }
+
+    #[test]
+    fn a_topic_that_comes_during_a_refresh_is_asked_for_right_after() {
+        #[allow(clippy::disallowed_methods, reason = "where virtual time begins")]
+        let now = Instant::now();
+        let mut random = Random::new(1);
+        let mut cluster = Cluster::new(settings(true), &mut random, now);
+        cluster.use_topic(&TopicName::new("first"), now);
+        cluster.handle_refresh_sent();
+        cluster.use_topic(&TopicName::new("second"), now);
+        let first = MetadataResponseTopic { name: Some("first"), ..Default::default() };
+        let mut answer =
+            MetadataResponse { brokers: vec![broker()], topics: vec![first], ..Default::default() };
+        let later = now + Duration::from_millis(10);
+        cluster.handle_metadata(&answer, true, later, &mut random);
+        assert_eq!(cluster.refresh_at(), Some(later));
+        // A broker that leaves it out is not asked without a pause.
+        cluster.handle_refresh_sent();
+        answer.topics.clear();
+        cluster.handle_metadata(&answer, true, later, &mut random);
+        assert!(cluster.refresh_at() > Some(later));
+    }
+
+    #[test]
+    fn a_broker_can_send_its_clients_back_to_the_bootstrap_servers() {
         for rebootstrap in [true, false] {
-            let settings = ClusterSettings {
-                bootstrap: vec![("a".to_owned(), 1)],
-                client_id: "test".to_owned(),
-                metadata_max_age: delay,
-                allow_auto_create_topics: false,
-                retry: limits,
-                reconnect: limits,
-                setup_timeout: limits,
-                rebootstrap,
-            };
             #[allow(clippy::disallowed_methods, reason = "where virtual time begins")]
             let now = Instant::now();
             let mut random = Random::new(1);
-            let mut cluster = Cluster::new(settings, &mut random, now);
-            let broker = MetadataResponseBroker { node_id: 5, host: "b", port: 2, rack: None };
-            let mut answer =
-                MetadataResponse { brokers: vec![broker], ..MetadataResponse::default() };
+            let mut cluster = Cluster::new(settings(rebootstrap), &mut random, now);
+            let mut answer = MetadataResponse { brokers: vec![broker()], ..Default::default() };
             cluster.handle_metadata(&answer, true, now, &mut random);
             assert_eq!(cluster.choose(now, |_| false), Choice::Connect(PeerId::Node(5)));
             let connection = ConnectionId { index: 0, generation: 0 };
