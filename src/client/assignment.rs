@@ -230,6 +230,10 @@ impl Consumer {
                 self.listed.push_back(index);
             }
         }
+        if !paused {
+            // What was kept can be polled now, and no news of it will come.
+            self.bridge.application().notify();
+        }
         self.send(What::Pause(changed, paused))
     }
 

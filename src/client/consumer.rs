@@ -232,23 +232,34 @@ impl Consumer {
         deadline: Option<Instant>,
         mut ready: impl FnMut() -> Option<T>,
     ) -> Option<T> {
+        let found = self.wait_until(deadline, &mut ready);
+        // What came meanwhile took the descriptor's readiness along, and a program may wait for it.
+        self.bridge.application().arm();
+        if self.has_news() || !self.listed.is_empty() {
+            self.bridge.application().notify();
+        }
+        found
+    }
+
+    fn wait_until<T>(
+        &self,
+        deadline: Option<Instant>,
+        ready: &mut impl FnMut() -> Option<T>,
+    ) -> Option<T> {
         let parker = self.bridge.application();
         loop {
             parker.signal().drain();
             parker.arm();
             let found = ready();
             if found.is_some() || self.bridge.is_dead() {
-                parker.disarm();
                 return found;
             }
             let left = deadline.map(|deadline| deadline.saturating_duration_since(clock()));
             if left == Some(Duration::ZERO) {
-                parker.disarm();
                 return None;
             }
             // An interruption only brings another look.
             if !matches!(parker.signal().wait(left), Ok(Waited::Signalled | Waited::Interrupted)) {
-                parker.disarm();
                 return ready();
             }
         }

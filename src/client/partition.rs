@@ -22,8 +22,10 @@ const SMALL_SLICE_PART: usize = 16;
 pub(super) enum Filled {
     /// When the ring is empty.
     Drained,
-    /// When the poll's limits are reached.
+    /// When the poll's limits are reached inside the run that it began with.
     Full,
+    /// When they are reached and a run was read to its end: it is the turn of others.
+    Turn,
     /// When an event was added; what is behind it comes with the next poll.
     Event,
     /// When a batch cannot be inflated before the application has given memory back.
@@ -205,12 +207,18 @@ impl Partition {
             self.drop_buffered();
             return Filled::Drained;
         }
+        let mut ended_any = false;
         loop {
+            let had_run = self.open.is_some();
             if let Some(stopped) = self.fill_from_run(filling) {
-                return stopped;
+                return match stopped {
+                    Filled::Full if ended_any => Filled::Turn,
+                    stopped => stopped,
+                };
             }
+            ended_any |= had_run;
             if filling.is_full() {
-                return Filled::Full;
+                return Filled::Turn;
             }
             let Some(slot) = self.next_slot(filling.bridge) else { return Filled::Drained };
             match slot.kind {

@@ -76,7 +76,8 @@ impl Consumer {
         }
     }
 
-    fn has_news(&self) -> bool {
+    /// Tells whether there is something for a poll to look at that is not listed yet.
+    pub(super) fn has_news(&self) -> bool {
         !self.ready.is_empty() || self.is_woken() || self.bridge.is_dead()
     }
 
@@ -121,6 +122,11 @@ impl Consumer {
             match partition.fill(&mut filling) {
                 Filled::Drained => partition.is_listed = false,
                 Filled::Event => self.listed.push_back(index),
+                // Who is fetched faster than polled would else never let the others come.
+                Filled::Turn => {
+                    self.listed.push_back(index);
+                    break;
+                }
                 Filled::Full | Filled::NoCredit => {
                     self.listed.push_front(index);
                     break;
