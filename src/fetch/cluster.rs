@@ -63,7 +63,8 @@ pub struct Topic {
     pub error_code: Option<ErrorCode>,
     /// By partition number.
     pub partitions: HashMap<i32, Leadership>,
-    /// How many partitions of consumers use the topic.
+    /// How many partitions of consumers, and questions, use the topic; without any it is known
+    /// until the next refresh, since a question seldom comes alone.
     users: usize,
 }
 
@@ -96,6 +97,12 @@ pub struct Cluster {
     last_attempt_at: Option<Instant>,
 }
 
+impl Topic {
+    fn is_found(&self) -> bool {
+        self.error_code == Some(ErrorCode::NONE)
+    }
+}
+
 impl Cluster {
     /// Makes a cluster of which only the bootstrap servers are known.
     pub fn new(settings: ClusterSettings, random: &mut Random, now: Instant) -> Self {
@@ -120,7 +127,8 @@ impl Cluster {
 
     /// Counts one more user of a topic, which is asked for if it is new.
     pub fn use_topic(&mut self, name: &TopicName, now: Instant) {
-        if let Some(topic) = self.topics.get_mut(name.as_str()) {
+        let known = self.topics.get_mut(name.as_str());
+        if let Some(topic) = known.filter(|topic| topic.users > 0 || topic.is_found()) {
             topic.users += 1;
             return;
         }
@@ -132,13 +140,10 @@ impl Cluster {
         self.refresh_at = now;
     }
 
-    /// Counts one user of a topic less; a topic without users is forgotten.
+    /// Counts one user of a topic less; a topic without users is not asked for again.
     pub fn leave_topic(&mut self, name: &str) {
         if let Some(topic) = self.topics.get_mut(name) {
             topic.users = topic.users.saturating_sub(1);
-            if topic.users == 0 {
-                self.topics.remove(name);
-            }
         }
     }
 
@@ -150,12 +155,13 @@ impl Cluster {
     /// Returns when the consumers' topics are to be asked for; none while nobody uses any, or an
     /// answer is awaited.
     pub fn refresh_at(&self) -> Option<Instant> {
-        (!self.refresh_in_flight && !self.topics.is_empty()).then_some(self.refresh_at)
+        let is_used = self.topics.values().any(|topic| topic.users > 0);
+        (!self.refresh_in_flight && is_used).then_some(self.refresh_at)
     }
 
     /// Returns the names of the topics that are used.
     pub fn topic_names(&self) -> impl Iterator<Item = &TopicName> {
-        self.topics.keys()
+        self.topics.iter().filter(|(_, topic)| topic.users > 0).map(|(name, _)| name)
     }
 
     /// Takes note that the refresh is under way.
@@ -190,12 +196,14 @@ impl Cluster {
         }
         if is_refresh {
             self.refresh_in_flight = false;
+            self.topics.retain(|_, topic| topic.users > 0);
             if answer.brokers.is_empty() || self.lacks_something() {
                 self.postpone(now, random);
             } else {
                 self.refresh_backoff.reset();
                 self.refresh_not_before = now + self.settings.retry.initial;
-                self.refresh_at = now + self.settings.metadata_max_age;
+                let aged_at = now + self.settings.metadata_max_age;
+                self.refresh_at = aged_at.max(self.refresh_not_before);
             }
         }
         lost
@@ -244,7 +252,7 @@ impl Cluster {
     /// brokers, so that asking again soon may help.
     fn lacks_something(&self) -> bool {
         self.topics.values().any(|topic| {
-            topic.error_code != Some(ErrorCode::NONE)
+            !topic.is_found()
                 || topic
                     .partitions
                     .values()

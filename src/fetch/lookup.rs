@@ -94,6 +94,8 @@ pub struct Lookups {
     next_question: u64,
     limits: BackoffLimits,
     found: Vec<Found>,
+    /// The topics of questions that are settled, once for each partition.
+    left: Vec<TopicName>,
 }
 
 impl Lookups {
@@ -106,6 +108,7 @@ impl Lookups {
             next_question: 0,
             limits,
             found: Vec::new(),
+            left: Vec::new(),
         }
     }
 
@@ -291,6 +294,7 @@ impl Lookups {
                 self.found.push(Found { cursor, stamp, timestamp: ask.timestamp, answer });
             }
             Purpose::Question { number, place } => {
+                self.left.push(ask.topic);
                 let Some(question) = self.questions.get_mut(&number) else { return };
                 if let Some(slot @ None) = question.answers.get_mut(place) {
                     *slot = Some(answer);
@@ -312,6 +316,21 @@ impl Lookups {
     /// Returns the next ask of a cursor that is settled.
     pub fn poll_found(&mut self) -> Option<Found> {
         self.found.pop()
+    }
+
+    /// Returns a topic that one question less uses: each was counted once for each partition.
+    pub fn poll_left(&mut self) -> Option<TopicName> {
+        self.left.pop()
+    }
+
+    /// Gives up all questions; nobody waits for their answers any more.
+    pub fn forget_questions(&mut self) {
+        for (_, ask) in std::mem::take(&mut self.asks) {
+            if matches!(ask.purpose, Purpose::Question { .. }) {
+                self.left.push(ask.topic);
+            }
+        }
+        self.questions.clear();
     }
 
     /// Returns when [`Lookups::handle_timeout`] or [`Lookups::plan`] wants to be called.

@@ -31,6 +31,8 @@ pub struct Peer {
     /// When the next attempt may be made, after a failure.
     retry_at: Option<Instant>,
     last_failure: Option<String>,
+    /// How many connections have failed: where among the addresses of the name the next begins.
+    failed: usize,
 }
 
 impl Peer {
@@ -44,6 +46,7 @@ impl Peer {
             setup: Backoff::default(),
             retry_at: None,
             last_failure: None,
+            failed: 0,
         }
     }
 
@@ -71,6 +74,13 @@ impl Peer {
         }
         self.retry_at = Some(now + self.reconnect.next_delay(limits, random));
         self.last_failure = Some(failure.to_string());
+        self.failed = self.failed.wrapping_add(1);
+    }
+
+    /// Returns which of `count` addresses is tried first: one that took a connection and then said
+    /// nothing, or never answered, must not keep the others from their turn.
+    pub fn first_address(&self, count: usize) -> usize {
+        self.failed.checked_rem(count).unwrap_or(0)
     }
 
     /// Tells whether the last attempt failed, so that others should be tried as well.

@@ -49,7 +49,10 @@ impl FetchEngine {
     ) {
         match addresses {
             Ok(addresses) => {
-                let Some(entry) = self.entry_mut(id) else { return };
+                let Some(entry) = self.connections.get_mut(id.index as usize) else { return };
+                if entry.generation != id.generation {
+                    return;
+                }
                 entry.connection.handle_connecting();
                 let family = entry.connection.settings().family;
                 let is_wanted = |address: &SocketAddr| match family {
@@ -58,6 +61,11 @@ impl FetchEngine {
                     AddressFamily::V6 => address.is_ipv6(),
                 };
                 entry.addresses = addresses.into_iter().filter(is_wanted).collect();
+                let cluster = self.clusters.get(&entry.cluster).map(|entry| &entry.cluster);
+                if let Some(peer) = cluster.and_then(|cluster| cluster.peer(entry.peer)) {
+                    let first = peer.first_address(entry.addresses.len());
+                    entry.addresses.rotate_left(first);
+                }
                 let failure = Failure::Resolve("no address".to_owned());
                 self.connect_next(id, &failure, now);
             }

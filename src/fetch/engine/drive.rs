@@ -212,6 +212,9 @@ impl FetchEngine {
         let cluster_id = consumer.cluster;
         let entry = self.clusters.get_mut(&cluster_id)?;
         let planned = consumer.lookups.plan(now, &mut entry.cluster, &mut self.random);
+        while let Some(topic) = consumer.lookups.poll_left() {
+            entry.cluster.leave_topic(topic.as_str());
+        }
         self.dirty_clusters.insert(cluster_id);
         let mut wake_at = None;
         for (node, asks) in planned {

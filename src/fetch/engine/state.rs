@@ -167,6 +167,10 @@ impl FetchEngine {
             for index in indexes {
                 consumer.handle_unassign(index, &mut entry.cluster);
             }
+            consumer.lookups.forget_questions();
+            while let Some(topic) = consumer.lookups.poll_left() {
+                entry.cluster.leave_topic(topic.as_str());
+            }
             entry.consumers.remove(&id);
         }
         self.close_where(
