@@ -109,8 +109,7 @@ fn defaults_are_javas() {
     assert_eq!((config.fetch.min_bytes, config.fetch.max_wait_ms), (1, 500));
     assert_eq!((config.fetch.max_bytes, config.fetch.partition_max_bytes), (50 << 20, 1 << 20));
     assert_eq!(config.metadata.max_age, Duration::from_secs(300));
-    assert_eq!(config.metadata.rebootstrap_trigger, Duration::from_secs(300));
-    assert!(config.metadata.auto_create_topics && config.metadata.exclude_internal_topics);
+    assert!(config.metadata.auto_create_topics);
     let connection = config.connection;
     assert_eq!(connection.request_timeout, Duration::from_secs(30));
     assert_eq!(connection.retry_backoff.initial, Duration::from_millis(100));

@@ -190,7 +190,13 @@ impl Cluster {
         now: Instant,
         random: &mut Random,
     ) -> Vec<ConnectionId> {
-        let lost = if answer.brokers.is_empty() { Vec::new() } else { self.update_nodes(answer) };
+        let lost = if answer.error_code == ErrorCode::REBOOTSTRAP_REQUIRED {
+            self.start_anew()
+        } else if answer.brokers.is_empty() {
+            Vec::new()
+        } else {
+            self.update_nodes(answer)
+        };
         for topic in &answer.topics {
             self.update_topic(topic);
         }
@@ -207,6 +213,16 @@ impl Cluster {
             }
         }
         lost
+    }
+
+    /// Forgets the brokers, since one said that they are not the cluster's any more (KIP-1102).
+    fn start_anew(&mut self) -> Vec<ConnectionId> {
+        if !self.settings.rebootstrap {
+            return Vec::new();
+        }
+        self.is_known = false;
+        let nodes = std::mem::take(&mut self.nodes);
+        nodes.into_values().filter_map(|peer| peer.control).collect()
     }
 
     fn update_nodes(&mut self, answer: &MetadataResponse<'_>) -> Vec<ConnectionId> {
@@ -363,5 +379,53 @@ impl Cluster {
     /// Returns the settings.
     pub fn settings(&self) -> &ClusterSettings {
         &self.settings
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::metadata::MetadataResponseBroker;
+
+    #[test]
+    fn a_broker_can_send_its_clients_back_to_the_bootstrap_servers() {
+        let delay = Duration::from_millis(100);
+        let limits = BackoffLimits { initial: delay, max: delay };
+        for rebootstrap in [true, false] {
+            let settings = ClusterSettings {
+                bootstrap: vec![("a".to_owned(), 1)],
+                client_id: "test".to_owned(),
+                metadata_max_age: delay,
+                allow_auto_create_topics: false,
+                retry: limits,
+                reconnect: limits,
+                setup_timeout: limits,
+                rebootstrap,
+            };
+            #[allow(clippy::disallowed_methods, reason = "where virtual time begins")]
+            let now = Instant::now();
+            let mut random = Random::new(1);
+            let mut cluster = Cluster::new(settings, &mut random, now);
+            let broker = MetadataResponseBroker { node_id: 5, host: "b", port: 2, rack: None };
+            let mut answer =
+                MetadataResponse { brokers: vec![broker], ..MetadataResponse::default() };
+            cluster.handle_metadata(&answer, true, now, &mut random);
+            assert_eq!(cluster.choose(now, |_| false), Choice::Connect(PeerId::Node(5)));
+            let connection = ConnectionId { index: 0, generation: 0 };
+            cluster.handle_attempt(PeerId::Node(5), connection, now);
+
+            answer.brokers.clear();
+            answer.error_code = ErrorCode::REBOOTSTRAP_REQUIRED;
+            let lost = cluster.handle_metadata(&answer, true, now, &mut random);
+            let later = now + STAGGER;
+            let choice = cluster.choose(later, |_| false);
+            if rebootstrap {
+                assert_eq!(lost, [connection]);
+                assert_eq!(choice, Choice::Connect(PeerId::Bootstrap(0)));
+            } else {
+                assert!(lost.is_empty() && cluster.refresh_at().is_none());
+                assert_eq!(choice, Choice::Wait(None));
+            }
+        }
     }
 }

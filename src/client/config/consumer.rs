@@ -109,13 +109,8 @@ pub struct MetadataConfig {
     pub max_age: Duration,
     /// What happens when no known broker answers (`metadata.recovery.strategy`).
     pub recovery: MetadataRecovery,
-    /// After how long without metadata it happens
-    /// (`metadata.recovery.rebootstrap.trigger.ms`).
-    pub rebootstrap_trigger: Duration,
     /// Whether to ask for a topic may create it (`allow.auto.create.topics`).
     pub auto_create_topics: bool,
-    /// Whether patterns leave internal topics out (`exclude.internal.topics`).
-    pub exclude_internal_topics: bool,
 }
 
 /// What happens when no known broker answers.
@@ -157,8 +152,6 @@ pub struct ConnectionConfig {
     pub nodelay: bool,
     /// Which addresses of a host are used (`broker.address.family`).
     pub address_family: AddressFamily,
-    /// How host names are looked up (`client.dns.lookup`).
-    pub dns_lookup: DnsLookup,
 }
 
 /// A time that doubles with every failure in a row.
@@ -181,14 +174,4 @@ pub enum AddressFamily {
     V4,
     /// When those of IPv6 are.
     V6,
-}
-
-/// How host names are looked up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum DnsLookup {
-    /// When the addresses of a name are tried one after the other.
-    UseAllDnsIps,
-    /// When each bootstrap server stands for the canonical names of its addresses.
-    ResolveCanonicalBootstrapServersOnly,
 }

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use super::address::BrokerAddress;
 use super::consumer::{
-    AddressFamily, BackoffConfig, ConnectionConfig, ConsumerConfig, DnsLookup, FetchConfig,
-    IsolationLevel, LogReadMode, MetadataConfig, MetadataRecovery, OffsetReset, Source,
+    AddressFamily, BackoffConfig, ConnectionConfig, ConsumerConfig, FetchConfig, IsolationLevel,
+    LogReadMode, MetadataConfig, MetadataRecovery, OffsetReset, Source,
 };
 use super::iso_duration;
 use super::property::Support;
@@ -156,9 +156,7 @@ impl<'a> Values<'a> {
                 "none" => MetadataRecovery::None,
                 _ => MetadataRecovery::Rebootstrap,
             },
-            rebootstrap_trigger: self.millis("metadata.recovery.rebootstrap.trigger.ms")?,
             auto_create_topics: self.boolean("allow.auto.create.topics"),
-            exclude_internal_topics: self.boolean("exclude.internal.topics"),
         })
     }
 
@@ -190,12 +188,6 @@ impl<'a> Values<'a> {
                 "v4" => AddressFamily::V4,
                 "v6" => AddressFamily::V6,
                 _ => AddressFamily::Any,
-            },
-            dns_lookup: match self.text("client.dns.lookup") {
-                "resolve_canonical_bootstrap_servers_only" => {
-                    DnsLookup::ResolveCanonicalBootstrapServersOnly
-                }
-                _ => DnsLookup::UseAllDnsIps,
             },
         })
     }

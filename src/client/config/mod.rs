@@ -44,8 +44,8 @@ mod value;
 
 pub use address::BrokerAddress;
 pub use consumer::{
-    AddressFamily, BackoffConfig, ConnectionConfig, ConsumerConfig, DnsLookup, FetchConfig,
-    IsolationLevel, LogReadMode, MetadataConfig, MetadataRecovery, OffsetReset, Source,
+    AddressFamily, BackoffConfig, ConnectionConfig, ConsumerConfig, FetchConfig, IsolationLevel,
+    LogReadMode, MetadataConfig, MetadataRecovery, OffsetReset, Source,
 };
 pub use property::{Property, Support};
 pub use settings::Config;
