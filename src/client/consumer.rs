@@ -293,8 +293,7 @@ fn open(config: &ConsumerConfig) -> Result<(Feeder, NewSource)> {
         }
         Source::LogDirs(paths) => {
             let dirs = LogDirs::open(paths)?;
-            let mode = settings::read_mode(config.log_read_mode);
-            (Feeder::Files, NewSource::LogDirs(dirs, mode))
+            (Feeder::Files, NewSource::LogDirs(dirs, config.log_read_mode))
         }
     })
 }

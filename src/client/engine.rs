@@ -160,9 +160,10 @@ impl Drop for LoopThread {
     fn drop(&mut self) {
         let Some(commands) = self.commands.take() else { return };
         let parker = Arc::clone(commands.parker());
-        // The loop ends when the last sender is gone; it may be asleep.
+        // The loop ends when the last sender is gone. It cannot look for that before it sleeps, so
+        // that it is woken also where it does not seem to sleep yet.
         drop(commands);
-        parker.notify();
+        parker.signal().signal();
         if let Some(thread) = self.thread.take()
             && !is_current(&thread)
         {

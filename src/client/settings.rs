@@ -3,14 +3,12 @@
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::config::{
-    AddressFamily, BackoffConfig, BrokerAddress, ConsumerConfig, LogReadMode, MetadataRecovery,
-    OffsetReset,
+    AddressFamily, BackoffConfig, BrokerAddress, ConsumerConfig, MetadataRecovery, OffsetReset,
 };
 use crate::fetch::backoff::BackoffLimits;
 use crate::fetch::cluster::ClusterSettings;
 use crate::fetch::connection::{self, ConnectionSettings, SocketSettings};
 use crate::fetch::consumer::{FetchSettings, ResetPolicy};
-use crate::log::ReadMode;
 
 /// The highest Fetch version: 13 and later name topics by id, and go with fetch sessions.
 const FETCH_VERSION_MAX: i16 = 12;
@@ -66,14 +64,6 @@ fn connection(config: &ConsumerConfig) -> ConnectionSettings {
             keepalive: config.connection.keepalive,
             nodelay: config.connection.nodelay,
         },
-    }
-}
-
-pub(super) fn read_mode(mode: LogReadMode) -> ReadMode {
-    match mode {
-        LogReadMode::Auto => ReadMode::Auto,
-        LogReadMode::Mmap => ReadMode::Mmap,
-        LogReadMode::Pread => ReadMode::Pread,
     }
 }
 

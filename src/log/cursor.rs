@@ -89,7 +89,7 @@ impl Cursor {
         }
     }
 
-    pub(super) fn segment(&self) -> &Segment {
+    pub(super) fn segment(&self) -> &Arc<Segment> {
         &self.segment
     }
 

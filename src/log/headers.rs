@@ -57,9 +57,11 @@ pub(super) fn next_batch(bytes: &[u8], remaining: u64, offset_min: i64) -> Next 
         return Next::Stop(Stop::Clean);
     }
     let head = bytes.get(..HEADER_LEN).unwrap_or(bytes);
-    let judged = head.get(MAGIC_AT..).filter(|tail| !tail.is_empty()).unwrap_or(head);
-    if judged.iter().all(|byte| *byte == 0) {
-        return Next::Stop(Stop::Zeros);
+    let behind = head.get(MAGIC_AT..).unwrap_or_default();
+    if behind.iter().all(|byte| *byte == 0) {
+        // A header may have been begun where room had been made for it.
+        let is_begun = head.iter().any(|byte| *byte != 0);
+        return Next::Stop(if is_begun { Stop::Torn } else { Stop::Zeros });
     }
     let header = match BatchHeader::parse(head) {
         Ok(header) => header,

@@ -427,9 +427,28 @@ impl PartitionReader {
             return Ok(false);
         }
         self.looked_again = true;
-        self.cursor = None;
+        let cursor = self.cursor.take();
         self.look(true)?;
+        if let Some(cursor) = cursor {
+            self.find_again(cursor.segment())?;
+        }
         Ok(true)
+    }
+
+    /// Finds the position in the segment that something was wrong in, if the file still has its
+    /// name; from the start, since an index would lead past what is wrong, and what lies between
+    /// would be lost.
+    fn find_again(&mut self, segment: &Arc<Segment>) -> Result<()> {
+        let base_offset = segment.base_offset();
+        let held = self.listing.holding(base_offset).filter(|held| held.0 == base_offset);
+        if !held.is_some_and(|(_, path)| segment.is_at(path)) {
+            return Ok(());
+        }
+        let start = Place { position: 0, next_offset: base_offset };
+        let place = find(segment, &mut self.window, start, self.position);
+        let place = place.map_err(|error| self.dir.io_error("read", segment.path(), &error))?;
+        self.set_cursor(Arc::clone(segment), place)?;
+        Ok(())
     }
 
     fn set_damage(&mut self, stop: Stop, place: Place, path: &Path) -> Chunk {
