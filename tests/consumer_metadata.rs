@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use kfetch::protocol::metadata::{MetadataRequest, MetadataResponse};
 use kfetch::protocol::{ApiKey, ErrorCode};
-use kfetch::{Config, Consumer, Offset, TopicPartition};
+use kfetch::{Config, Consumer, ErrorKind, EventKind, Offset, TopicPartition};
 
 use batches::log;
 use scripted_broker::{Deed, ScriptedBroker, TOPIC};
@@ -122,4 +122,18 @@ fn a_topic_without_leaders_is_asked_for_until_it_has_some() {
             assert_eq!(error.code(), ErrorCode::LEADER_NOT_AVAILABLE.0, "{error}");
         }
     }
+}
+
+#[test]
+fn a_partition_that_is_missing_is_told_soon_and_looked_for_at_a_growing_pace() {
+    let (mut consumer, asked) = consumer(&[("retry.backoff.max.ms", "400")]);
+    let missing = TopicPartition::new(TOPIC, 7);
+    consumer.assign_at(&[(missing, Offset::At(0))]).unwrap();
+    let records = consumer.poll(SOON).unwrap().unwrap();
+    let EventKind::Failed { error, sticky: false } = records.events()[0].kind() else {
+        panic!("{:?}", records.events());
+    };
+    assert_eq!(error.kind(), ErrorKind::UnknownTopicOrPartition);
+    let often = asked_in(&asked, Duration::from_millis(2000)).len();
+    assert!((3..=6).contains(&often), "{often} times in two seconds");
 }

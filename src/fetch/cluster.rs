@@ -156,6 +156,13 @@ impl Cluster {
         self.refresh_at = self.refresh_at.min(now.max(self.refresh_not_before));
     }
 
+    /// Says that a partition is missing, as it was in so many refreshes before: it may yet be made.
+    pub fn handle_missing(&mut self, times: u32, now: Instant) {
+        let limits = self.settings.retry;
+        let delay = limits.initial.saturating_mul(1 << times.min(30)).min(limits.max);
+        self.refresh_at = self.refresh_at.min(now + delay);
+    }
+
     /// Returns when the consumers' topics are to be asked for; none while nobody uses any, or an
     /// answer is awaited.
     pub fn refresh_at(&self) -> Option<Instant> {

@@ -268,7 +268,7 @@ impl FetchConsumer {
 
     /// Counts the refreshes that do not know a partition, and tells the application of one that
     /// stays unknown; the search goes on, since it may yet be made.
-    pub fn handle_refreshed(&mut self, cluster: &Cluster) {
+    pub fn handle_refreshed(&mut self, cluster: &mut Cluster, now: Instant) {
         let mut lost = Vec::new();
         for (index, cursor) in &mut self.cursors {
             let told = cluster.topic(cursor.topic.as_str()).and_then(|topic| topic.error_code);
@@ -286,6 +286,7 @@ impl FetchConsumer {
                 Some(code) => code,
                 None => continue,
             };
+            cluster.handle_missing(cursor.unknown, now);
             cursor.unknown = cursor.unknown.saturating_add(1);
             let is_final = !code.is_retriable();
             if cursor.unknown == UNKNOWN_MAX || is_final && cursor.unknown == 1 {

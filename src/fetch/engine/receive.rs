@@ -270,16 +270,16 @@ impl FetchEngine {
         for id in lost {
             self.fail_connection(id, &Failure::Unused, now);
         }
-        self.spread_metadata(cluster_id, is_refresh);
+        self.spread_metadata(cluster_id, is_refresh, now);
     }
 
-    fn spread_metadata(&mut self, cluster_id: ClusterId, is_refresh: bool) {
-        let Some(entry) = self.clusters.get(&cluster_id) else { return };
+    fn spread_metadata(&mut self, cluster_id: ClusterId, is_refresh: bool, now: Instant) {
+        let Some(entry) = self.clusters.get_mut(&cluster_id) else { return };
         for id in &entry.consumers {
             if let Some(consumer) = self.consumers.get_mut(id) {
                 consumer.handle_metadata(&entry.cluster);
                 if is_refresh {
-                    consumer.handle_refreshed(&entry.cluster);
+                    consumer.handle_refreshed(&mut entry.cluster, now);
                 }
             }
         }
