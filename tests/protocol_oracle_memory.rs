@@ -5,8 +5,13 @@
 use kfetch::protocol::ApiKey;
 use kfetch::protocol::api_versions::{ApiVersionsRequest, ApiVersionsResponse};
 use kfetch::protocol::fetch::{FetchDecoder, FetchRequest, FetchResponse, Step};
+use kfetch::protocol::find_coordinator::{FindCoordinatorRequest, FindCoordinatorResponse};
+use kfetch::protocol::heartbeat::{HeartbeatRequest, HeartbeatResponse};
+use kfetch::protocol::join_group::{JoinGroupRequest, JoinGroupResponse};
+use kfetch::protocol::leave_group::{LeaveGroupRequest, LeaveGroupResponse};
 use kfetch::protocol::list_offsets::{ListOffsetsRequest, ListOffsetsResponse};
 use kfetch::protocol::metadata::{MetadataRequest, MetadataResponse};
+use kfetch::protocol::sync_group::{SyncGroupRequest, SyncGroupResponse};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -61,6 +66,26 @@ fn decode_all(api_key: ApiKey, body: &[u8], version: i16) {
         ApiKey::Metadata => {
             MetadataRequest::decode(body, version).ok();
             MetadataResponse::decode(body, version).ok();
+        }
+        ApiKey::FindCoordinator => {
+            FindCoordinatorRequest::decode(body, version).ok();
+            FindCoordinatorResponse::decode(body, version).ok();
+        }
+        ApiKey::JoinGroup => {
+            JoinGroupRequest::decode(body, version).ok();
+            JoinGroupResponse::decode(body, version).ok();
+        }
+        ApiKey::Heartbeat => {
+            HeartbeatRequest::decode(body, version).ok();
+            HeartbeatResponse::decode(body, version).ok();
+        }
+        ApiKey::LeaveGroup => {
+            LeaveGroupRequest::decode(body, version).ok();
+            LeaveGroupResponse::decode(body, version).ok();
+        }
+        ApiKey::SyncGroup => {
+            SyncGroupRequest::decode(body, version).ok();
+            SyncGroupResponse::decode(body, version).ok();
         }
         ApiKey::ApiVersions => {
             ApiVersionsRequest::decode(body, version).ok();
