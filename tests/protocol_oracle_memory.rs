@@ -11,6 +11,8 @@ use kfetch::protocol::join_group::{JoinGroupRequest, JoinGroupResponse};
 use kfetch::protocol::leave_group::{LeaveGroupRequest, LeaveGroupResponse};
 use kfetch::protocol::list_offsets::{ListOffsetsRequest, ListOffsetsResponse};
 use kfetch::protocol::metadata::{MetadataRequest, MetadataResponse};
+use kfetch::protocol::offset_commit::{OffsetCommitRequest, OffsetCommitResponse};
+use kfetch::protocol::offset_fetch::{OffsetFetchRequest, OffsetFetchResponse};
 use kfetch::protocol::sync_group::{SyncGroupRequest, SyncGroupResponse};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -42,9 +44,9 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// The worst ratio of a structure in memory to its least bytes on the wire is that of a Fetch
-/// topic with an empty name and no partitions, 56 to 3; an array may reserve this for all of the
-/// bytes left, and one within it once more.
+/// The worst ratio of a structure in memory to its least bytes on the wire is that of a group in an
+/// OffsetFetch request, 64 to 3, and of the topics within it 56 to 3; an array may reserve this for
+/// all of the bytes left, and one within it once more.
 const BYTES_PER_BYTE_MAX: usize = 40;
 
 fn asked_bytes(work: impl FnOnce()) -> usize {
@@ -66,6 +68,14 @@ fn decode_all(api_key: ApiKey, body: &[u8], version: i16) {
         ApiKey::Metadata => {
             MetadataRequest::decode(body, version).ok();
             MetadataResponse::decode(body, version).ok();
+        }
+        ApiKey::OffsetCommit => {
+            OffsetCommitRequest::decode(body, version).ok();
+            OffsetCommitResponse::decode(body, version).ok();
+        }
+        ApiKey::OffsetFetch => {
+            OffsetFetchRequest::decode(body, version).ok();
+            OffsetFetchResponse::decode(body, version).ok();
         }
         ApiKey::FindCoordinator => {
             FindCoordinatorRequest::decode(body, version).ok();

@@ -14,6 +14,10 @@ pub enum ApiKey {
     ListOffsets,
     /// Brokers, topics, partitions and their leaders.
     Metadata,
+    /// Offsets that a group commits.
+    OffsetCommit,
+    /// Offsets that groups have committed.
+    OffsetFetch,
     /// Which broker coordinates a group.
     FindCoordinator,
     /// A member's entry into a group's next generation.
@@ -30,10 +34,12 @@ pub enum ApiKey {
 
 impl ApiKey {
     /// Every API, in the order of the variants.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Fetch,
         Self::ListOffsets,
         Self::Metadata,
+        Self::OffsetCommit,
+        Self::OffsetFetch,
         Self::FindCoordinator,
         Self::JoinGroup,
         Self::Heartbeat,
@@ -48,6 +54,8 @@ impl ApiKey {
             Self::Fetch => 1,
             Self::ListOffsets => 2,
             Self::Metadata => 3,
+            Self::OffsetCommit => 8,
+            Self::OffsetFetch => 9,
             Self::FindCoordinator => 10,
             Self::JoinGroup => 11,
             Self::Heartbeat => 12,
@@ -68,6 +76,8 @@ impl ApiKey {
             Self::Fetch => (4, 18),
             Self::ListOffsets => (1, 11),
             Self::Metadata => (0, 13),
+            Self::OffsetCommit => (2, 10),
+            Self::OffsetFetch => (1, 10),
             Self::FindCoordinator => (0, 6),
             Self::JoinGroup => (0, 9),
             Self::Heartbeat => (0, 4),
@@ -81,8 +91,9 @@ impl ApiKey {
     pub const fn is_flexible(self, version: i16) -> bool {
         let first_flexible = match self {
             Self::Fetch => 12,
-            Self::ListOffsets | Self::JoinGroup => 6,
+            Self::ListOffsets | Self::OffsetFetch | Self::JoinGroup => 6,
             Self::Metadata => 9,
+            Self::OffsetCommit => 8,
             Self::Heartbeat | Self::LeaveGroup | Self::SyncGroup => 4,
             Self::FindCoordinator | Self::ApiVersions => 3,
         };

@@ -26,6 +26,8 @@ pub mod join_group;
 pub mod leave_group;
 pub mod list_offsets;
 pub mod metadata;
+pub mod offset_commit;
+pub mod offset_fetch;
 pub mod sync_group;
 
 mod error_code;

@@ -2,7 +2,7 @@
 
 use crate::{
     api_versions, common_versions, encoded, fetch, find_coordinator, for_each_version, heartbeat,
-    join_group, leave_group, list_offsets, metadata, sync_group,
+    join_group, leave_group, list_offsets, metadata, offset_commit, offset_fetch, sync_group,
 };
 use kafka_protocol::protocol::{Encodable, Message};
 use kfetch::protocol::api_versions::{ApiVersionTable, ApiVersionsRequest, ApiVersionsResponse};
@@ -13,6 +13,8 @@ use kfetch::protocol::join_group::{JoinGroupRequest, JoinGroupResponse};
 use kfetch::protocol::leave_group::{LeaveGroupRequest, LeaveGroupResponse};
 use kfetch::protocol::list_offsets::{ListOffsetsRequest, ListOffsetsResponse};
 use kfetch::protocol::metadata::{MetadataRequest, MetadataResponse};
+use kfetch::protocol::offset_commit::{OffsetCommitRequest, OffsetCommitResponse};
+use kfetch::protocol::offset_fetch::{OffsetFetchRequest, OffsetFetchResponse};
 use kfetch::protocol::sync_group::{SyncGroupRequest, SyncGroupResponse};
 use kfetch::protocol::{ApiKey, RequestHeader, ResponseHeader};
 use kfetch::wire::Reader;
@@ -38,6 +40,14 @@ fn decode_all(api_key: ApiKey, body: &[u8], version: i16) {
         ApiKey::Metadata => {
             MetadataRequest::decode(body, version).map(|m| same(m.encode(version, out))).ok();
             MetadataResponse::decode(body, version).map(|m| same(m.encode(version, out))).ok();
+        }
+        ApiKey::OffsetCommit => {
+            OffsetCommitRequest::decode(body, version).map(|m| same(m.encode(version, out))).ok();
+            OffsetCommitResponse::decode(body, version).map(|m| same(m.encode(version, out))).ok();
+        }
+        ApiKey::OffsetFetch => {
+            OffsetFetchRequest::decode(body, version).map(|m| same(m.encode(version, out))).ok();
+            OffsetFetchResponse::decode(body, version).map(|m| same(m.encode(version, out))).ok();
         }
         ApiKey::FindCoordinator => {
             FindCoordinatorRequest::decode(body, version)
@@ -113,6 +123,10 @@ fn damaged_requests_and_responses_are_answered() {
     check(ApiKey::ListOffsets, list_offsets::response);
     check(ApiKey::Metadata, metadata::request);
     check(ApiKey::Metadata, metadata::response);
+    check(ApiKey::OffsetCommit, offset_commit::request);
+    check(ApiKey::OffsetCommit, offset_commit::response);
+    check(ApiKey::OffsetFetch, offset_fetch::request);
+    check(ApiKey::OffsetFetch, offset_fetch::response);
     check(ApiKey::FindCoordinator, find_coordinator::request);
     check(ApiKey::FindCoordinator, find_coordinator::response);
     check(ApiKey::JoinGroup, join_group::request);

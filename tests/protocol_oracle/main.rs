@@ -19,6 +19,8 @@ mod join_group;
 mod leave_group;
 mod list_offsets;
 mod metadata;
+mod offset_commit;
+mod offset_fetch;
 mod sync_group;
 
 use bytes::Bytes;
