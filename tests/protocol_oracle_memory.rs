@@ -5,8 +5,15 @@
 use kfetch::protocol::ApiKey;
 use kfetch::protocol::api_versions::{ApiVersionsRequest, ApiVersionsResponse};
 use kfetch::protocol::fetch::{FetchDecoder, FetchRequest, FetchResponse, Step};
+use kfetch::protocol::find_coordinator::{FindCoordinatorRequest, FindCoordinatorResponse};
+use kfetch::protocol::heartbeat::{HeartbeatRequest, HeartbeatResponse};
+use kfetch::protocol::join_group::{JoinGroupRequest, JoinGroupResponse};
+use kfetch::protocol::leave_group::{LeaveGroupRequest, LeaveGroupResponse};
 use kfetch::protocol::list_offsets::{ListOffsetsRequest, ListOffsetsResponse};
 use kfetch::protocol::metadata::{MetadataRequest, MetadataResponse};
+use kfetch::protocol::offset_commit::{OffsetCommitRequest, OffsetCommitResponse};
+use kfetch::protocol::offset_fetch::{OffsetFetchRequest, OffsetFetchResponse};
+use kfetch::protocol::sync_group::{SyncGroupRequest, SyncGroupResponse};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -37,9 +44,9 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// The worst ratio of a structure in memory to its least bytes on the wire is that of a Fetch
-/// topic with an empty name and no partitions, 56 to 3; an array may reserve this for all of the
-/// bytes left, and one within it once more.
+/// The worst ratio of a structure in memory to its least bytes on the wire is that of a group in an
+/// OffsetFetch request, 64 to 3, and of the topics within it 56 to 3; an array may reserve this for
+/// all of the bytes left, and one within it once more.
 const BYTES_PER_BYTE_MAX: usize = 40;
 
 fn asked_bytes(work: impl FnOnce()) -> usize {
@@ -61,6 +68,34 @@ fn decode_all(api_key: ApiKey, body: &[u8], version: i16) {
         ApiKey::Metadata => {
             MetadataRequest::decode(body, version).ok();
             MetadataResponse::decode(body, version).ok();
+        }
+        ApiKey::OffsetCommit => {
+            OffsetCommitRequest::decode(body, version).ok();
+            OffsetCommitResponse::decode(body, version).ok();
+        }
+        ApiKey::OffsetFetch => {
+            OffsetFetchRequest::decode(body, version).ok();
+            OffsetFetchResponse::decode(body, version).ok();
+        }
+        ApiKey::FindCoordinator => {
+            FindCoordinatorRequest::decode(body, version).ok();
+            FindCoordinatorResponse::decode(body, version).ok();
+        }
+        ApiKey::JoinGroup => {
+            JoinGroupRequest::decode(body, version).ok();
+            JoinGroupResponse::decode(body, version).ok();
+        }
+        ApiKey::Heartbeat => {
+            HeartbeatRequest::decode(body, version).ok();
+            HeartbeatResponse::decode(body, version).ok();
+        }
+        ApiKey::LeaveGroup => {
+            LeaveGroupRequest::decode(body, version).ok();
+            LeaveGroupResponse::decode(body, version).ok();
+        }
+        ApiKey::SyncGroup => {
+            SyncGroupRequest::decode(body, version).ok();
+            SyncGroupResponse::decode(body, version).ok();
         }
         ApiKey::ApiVersions => {
             ApiVersionsRequest::decode(body, version).ok();

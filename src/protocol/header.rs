@@ -14,13 +14,39 @@ pub enum ApiKey {
     ListOffsets,
     /// Brokers, topics, partitions and their leaders.
     Metadata,
+    /// Offsets that a group commits.
+    OffsetCommit,
+    /// Offsets that groups have committed.
+    OffsetFetch,
+    /// Which broker coordinates a group.
+    FindCoordinator,
+    /// A member's entry into a group's next generation.
+    JoinGroup,
+    /// A member's sign of life.
+    Heartbeat,
+    /// Members that leave their group.
+    LeaveGroup,
+    /// What the members of a generation are assigned.
+    SyncGroup,
     /// What versions a broker speaks.
     ApiVersions,
 }
 
 impl ApiKey {
     /// Every API, in the order of the variants.
-    pub const ALL: [Self; 4] = [Self::Fetch, Self::ListOffsets, Self::Metadata, Self::ApiVersions];
+    pub const ALL: [Self; 11] = [
+        Self::Fetch,
+        Self::ListOffsets,
+        Self::Metadata,
+        Self::OffsetCommit,
+        Self::OffsetFetch,
+        Self::FindCoordinator,
+        Self::JoinGroup,
+        Self::Heartbeat,
+        Self::LeaveGroup,
+        Self::SyncGroup,
+        Self::ApiVersions,
+    ];
 
     /// Returns the number that stands for the API in a request's header.
     pub const fn code(self) -> i16 {
@@ -28,6 +54,13 @@ impl ApiKey {
             Self::Fetch => 1,
             Self::ListOffsets => 2,
             Self::Metadata => 3,
+            Self::OffsetCommit => 8,
+            Self::OffsetFetch => 9,
+            Self::FindCoordinator => 10,
+            Self::JoinGroup => 11,
+            Self::Heartbeat => 12,
+            Self::LeaveGroup => 13,
+            Self::SyncGroup => 14,
             Self::ApiVersions => 18,
         }
     }
@@ -43,6 +76,12 @@ impl ApiKey {
             Self::Fetch => (4, 18),
             Self::ListOffsets => (1, 11),
             Self::Metadata => (0, 13),
+            Self::OffsetCommit => (2, 10),
+            Self::OffsetFetch => (1, 10),
+            Self::FindCoordinator => (0, 6),
+            Self::JoinGroup => (0, 9),
+            Self::Heartbeat => (0, 4),
+            Self::LeaveGroup | Self::SyncGroup => (0, 5),
             Self::ApiVersions => (0, 4),
         };
         VersionRange { min, max }
@@ -52,9 +91,11 @@ impl ApiKey {
     pub const fn is_flexible(self, version: i16) -> bool {
         let first_flexible = match self {
             Self::Fetch => 12,
-            Self::ListOffsets => 6,
+            Self::ListOffsets | Self::OffsetFetch | Self::JoinGroup => 6,
             Self::Metadata => 9,
-            Self::ApiVersions => 3,
+            Self::OffsetCommit => 8,
+            Self::Heartbeat | Self::LeaveGroup | Self::SyncGroup => 4,
+            Self::FindCoordinator | Self::ApiVersions => 3,
         };
         version >= first_flexible
     }
@@ -81,6 +122,21 @@ impl ApiKey {
             return Err(EncodeError::UnsupportedVersion { version });
         }
         Ok(Writer::new(out).with_flexible(self.is_flexible(version)))
+    }
+
+    /// Returns the least length of what `encode` writes, over the versions from `min_version` on.
+    #[cfg(test)]
+    pub(super) fn least_bytes(
+        self,
+        min_version: i16,
+        encode: impl Fn(&mut Writer<'_>, i16) -> Result<(), EncodeError>,
+    ) -> Option<usize> {
+        let lengths = (min_version..=self.versions().max).map(|version| {
+            let mut out = Vec::new();
+            encode(&mut self.writer(&mut out, version).unwrap(), version).unwrap();
+            out.len()
+        });
+        lengths.min()
     }
 }
 

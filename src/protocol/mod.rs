@@ -8,7 +8,9 @@
 //! memory to its least size on the wire.
 //!
 //! To add an API: a variant with its rows in [`ApiKey`], and a file with a struct for each
-//! structure of Kafka's message definition, in its order and with its names.
+//! structure of Kafka's message definition, in its order and with its names. Where a version put
+//! an array in the place of one coordinator, member or group, the struct has the array alone; a
+//! version before it carries exactly one element, and what it lacks of that element is default.
 //!
 //! Nothing here sends, waits or keeps state, except [`fetch::FetchDecoder`], which is a machine
 //! without IO over one answer. Any thread.
@@ -18,8 +20,15 @@
 
 pub mod api_versions;
 pub mod fetch;
+pub mod find_coordinator;
+pub mod heartbeat;
+pub mod join_group;
+pub mod leave_group;
 pub mod list_offsets;
 pub mod metadata;
+pub mod offset_commit;
+pub mod offset_fetch;
+pub mod sync_group;
 
 mod error_code;
 mod header;

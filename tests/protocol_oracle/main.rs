@@ -11,14 +11,21 @@ mod api_versions;
 mod error_code;
 mod fetch;
 mod fetch_decoder;
+mod find_coordinator;
 mod header;
+mod heartbeat;
 mod hostile;
+mod join_group;
+mod leave_group;
 mod list_offsets;
 mod metadata;
+mod offset_commit;
+mod offset_fetch;
+mod sync_group;
 
 use bytes::Bytes;
 use kafka_protocol::protocol::{Decodable, Encodable, Message, StrBytes};
-use kfetch::protocol::VersionRange;
+use kfetch::protocol::{ApiKey, VersionRange};
 use kfetch::wire::Uuid;
 use proptest::collection::{btree_map, vec};
 use proptest::option;
@@ -46,6 +53,33 @@ fn for_each_version<S: Strategy>(
             panic!("version {version}: {failure}");
         }
     }
+}
+
+/// The versions of a message that both sides have.
+fn common_versions<M: Message>(api_key: ApiKey) -> VersionRange {
+    let theirs = VersionRange { min: M::VERSIONS.min, max: M::VERSIONS.max };
+    api_key.versions().common(theirs).expect("a version that both have")
+}
+
+/// Holds our codec of a message to theirs, in each version that both have.
+///
+/// `strategy` makes their messages; `tag` and `ours` are as for [`check`].
+fn check_each_version<M, S: Strategy<Value = M>>(
+    api_key: ApiKey,
+    strategy: impl Fn(i16) -> S,
+    tag: impl Fn(&mut M, &Tags),
+    ours: impl Fn(&[u8], i16) -> (M, Vec<u8>),
+) where
+    M: Encodable + Decodable + Message + Clone + PartialEq + Debug,
+{
+    for_each_version(
+        common_versions::<M>(api_key),
+        |version| (strategy(version), tags()),
+        |version, (theirs, tags)| {
+            let is_flexible = api_key.is_flexible(version);
+            check(version, is_flexible, &theirs, |m| tag(m, &tags), |bytes| ours(bytes, version));
+        },
+    );
 }
 
 /// Holds our codec to theirs for one message.
@@ -115,6 +149,10 @@ fn to_their_uuid<T: TryFrom<Vec<u8>, Error: Debug>>(id: Uuid) -> T {
 
 fn to_their_text(text: &str) -> StrBytes {
     StrBytes::from_string(text.to_owned())
+}
+
+fn to_their_nullable_text(text: Option<&str>) -> Option<StrBytes> {
+    text.map(to_their_text)
 }
 
 /// `strategy` where the version has the field, else `default`.
