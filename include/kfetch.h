@@ -73,9 +73,29 @@ enum kfetch_status
    */
   KFETCH_STATUS_UNKNOWN_TOPIC_OR_PARTITION = 3,
   /**
+   * When the generation has ended in which a member wanted to commit.
+   */
+  KFETCH_STATUS_ILLEGAL_GENERATION = 22,
+  /**
+   * When the group does not know the member any more.
+   */
+  KFETCH_STATUS_UNKNOWN_MEMBER_ID = 25,
+  /**
+   * When the group is being rebalanced: the same call may succeed once that is over.
+   */
+  KFETCH_STATUS_REBALANCE_IN_PROGRESS = 27,
+  /**
    * When the client may not read a topic.
    */
   KFETCH_STATUS_TOPIC_AUTHORIZATION_FAILED = 29,
+  /**
+   * When the client may not use a group.
+   */
+  KFETCH_STATUS_GROUP_AUTHORIZATION_FAILED = 30,
+  /**
+   * When another member has taken this one's `group.instance.id`.
+   */
+  KFETCH_STATUS_FENCED_INSTANCE_ID = 82,
   /**
    * When a panic was caught: a defect of kfetch. The handle is poisoned.
    */

@@ -46,6 +46,12 @@ pub enum ErrorKind {
     UnsupportedVersion,
     /// When a broker answered with an error code; see [`Error::code`].
     Broker,
+    /// When the group is being rebalanced: the same call may succeed once that is over.
+    RebalanceInProgress,
+    /// When a commit was refused because the partitions may belong to another member by now.
+    CommitFailed,
+    /// When another member has taken this one's `group.instance.id`.
+    Fenced,
     /// When a position lies outside of what the partition holds and the policy is `none`.
     OffsetOutOfRange,
     /// When no offset is known for a partition and the policy is `none`.

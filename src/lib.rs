@@ -7,12 +7,17 @@
 //!
 //! Imports go from right to left only, never between two modules that a `|` parts:
 //!
-//! `sync, error, topic, logger ← buffer ← wire ← record | protocol ← log | ring ← fetch ← net ←
-//! client ← ffi | cli`
+//! `sync, error, topic, logger, backoff ← buffer ← wire ← record | protocol ← log | ring ←
+//! fetch | coordinator | embedded ← net ← client ← ffi | cli`
 
+pub mod backoff;
 pub mod buffer;
 #[cfg(not(loom))]
 pub mod client;
+#[cfg(not(loom))]
+pub mod coordinator;
+#[cfg(not(loom))]
+pub mod embedded;
 pub mod error;
 #[cfg(not(loom))]
 pub mod fetch;

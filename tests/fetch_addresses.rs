@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use kfetch::Logger;
+use kfetch::backoff::BackoffLimits;
 use kfetch::buffer::Budget;
-use kfetch::fetch::backoff::BackoffLimits;
 use kfetch::fetch::call::ConsumerId;
 use kfetch::fetch::cluster::ClusterSettings;
 use kfetch::fetch::connection::{AddressFamily, ConnectionId, ConnectionSettings, SocketSettings};

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use super::config::{
     AddressFamily, BackoffConfig, BrokerAddress, ConsumerConfig, MetadataRecovery, OffsetReset,
 };
-use crate::fetch::backoff::BackoffLimits;
+use crate::backoff::BackoffLimits;
 use crate::fetch::cluster::ClusterSettings;
 use crate::fetch::connection::{self, ConnectionSettings, SocketSettings};
 use crate::fetch::consumer::{FetchSettings, ResetPolicy};

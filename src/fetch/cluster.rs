@@ -12,9 +12,9 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
 
-use super::backoff::{Backoff, BackoffLimits, Random};
 use super::connection::ConnectionId;
 use super::peer::{Peer, PeerId};
+use crate::backoff::{Backoff, BackoffLimits, Random};
 use crate::protocol::ErrorCode;
 use crate::protocol::metadata::{MetadataResponse, MetadataResponseTopic};
 use crate::topic::TopicName;

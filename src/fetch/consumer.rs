@@ -9,7 +9,6 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::backoff::{BackoffLimits, Random};
 use super::call::ClusterId;
 use super::cluster::Cluster;
 use super::connection::{ConnectionId, ConnectionSettings};
@@ -17,6 +16,7 @@ use super::cursor::{Cursor, NewPartition, StartAt, State};
 use super::landing::Landed;
 use super::lookup::{Lookups, Purpose, partition_error};
 use super::node::Node;
+use crate::backoff::{BackoffLimits, Random};
 use crate::buffer::Budget;
 use crate::logger::Logger;
 use crate::protocol::ErrorCode;

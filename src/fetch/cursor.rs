@@ -16,7 +16,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::backoff::Backoff;
+use crate::backoff::Backoff;
 use crate::ring::lane::{Lane, LaneProducer};
 use crate::ring::{Slot, SlotKind};
 use crate::topic::TopicName;

@@ -9,10 +9,10 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Instant;
 
-use super::backoff::{Backoff, BackoffLimits, Random};
 use super::call::ListOffsetsCall;
 use super::cluster::Cluster;
 use super::reply::{OffsetAnswer, OffsetsReply};
+use crate::backoff::{Backoff, BackoffLimits, Random};
 use crate::error::{Error, ErrorKind};
 use crate::protocol::ErrorCode;
 use crate::protocol::list_offsets::{ListOffsetsPartitionResponse, ListOffsetsResponse};

@@ -5,7 +5,6 @@
 //! a seed replays a failure exactly. Everything belongs to the thread that runs the loop.
 
 pub mod answer;
-pub mod backoff;
 pub mod call;
 pub mod cluster;
 pub mod connection;

@@ -4,11 +4,11 @@
 
 use std::time::Instant;
 
-use super::backoff::Random;
 use super::cluster::{Cluster, Leadership};
 use super::consumer::FetchConsumer;
 use super::landing::{Damage, Landed, What};
 use super::lookup::partition_error;
+use crate::backoff::Random;
 use crate::protocol::ErrorCode;
 
 /// What an error code asks for.

@@ -4,9 +4,9 @@
 
 use std::time::{Duration, Instant};
 
-use super::backoff::{Backoff, BackoffLimits, Random};
 use super::connection::ConnectionId;
 use super::failure::Failure;
+use crate::backoff::{Backoff, BackoffLimits, Random};
 
 /// Names a peer of a cluster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -63,7 +63,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::fetch::backoff::Random;
+    use crate::backoff::Random;
 
     #[test]
     fn due_keys_come_once_and_in_order_of_their_last_deadline() {

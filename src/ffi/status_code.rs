@@ -14,8 +14,18 @@ pub enum kfetch_status {
     OffsetOutOfRange = 1,
     /// When a topic or a partition does not exist.
     UnknownTopicOrPartition = 3,
+    /// When the generation has ended in which a member wanted to commit.
+    IllegalGeneration = 22,
+    /// When the group does not know the member any more.
+    UnknownMemberId = 25,
+    /// When the group is being rebalanced: the same call may succeed once that is over.
+    RebalanceInProgress = 27,
     /// When the client may not read a topic.
     TopicAuthorizationFailed = 29,
+    /// When the client may not use a group.
+    GroupAuthorizationFailed = 30,
+    /// When another member has taken this one's `group.instance.id`.
+    FencedInstanceId = 82,
 
     /// When a panic was caught: a defect of kfetch. The handle is poisoned.
     Panic = -100,

@@ -5,8 +5,8 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use kfetch::backoff::Random;
 use kfetch::buffer::{Budget, Slice};
-use kfetch::fetch::backoff::Random;
 use kfetch::fetch::cursor::{NewPartition, StartAt};
 use kfetch::protocol::list_offsets::{EARLIEST_TIMESTAMP, LATEST_TIMESTAMP};
 use kfetch::record::BatchHeader;

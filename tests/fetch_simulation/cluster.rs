@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use kfetch::fetch::backoff::Random;
+use kfetch::backoff::Random;
 use kfetch::protocol::api_versions::{ApiVersion, ApiVersionsResponse};
 use kfetch::protocol::list_offsets::{
     EARLIEST_TIMESTAMP, LATEST_TIMESTAMP, ListOffsetsPartitionResponse, ListOffsetsRequest,

@@ -3,7 +3,7 @@
 
 use std::sync::OnceLock;
 
-use kfetch::fetch::backoff::Random;
+use kfetch::backoff::Random;
 use kfetch::record::{BatchBuilder, BatchOptions, Codec, ControlKey, ControlType, NewRecord};
 
 /// Partitions per topic of a name; every world uses the same.

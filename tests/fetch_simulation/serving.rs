@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use kfetch::fetch::backoff::Random;
+use kfetch::backoff::Random;
 use kfetch::protocol::ErrorCode;
 use kfetch::protocol::fetch::{
     FetchPartition, FetchRequest, FetchResponse, FetchableTopicResponse, LeaderIdAndEpoch,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use kfetch::fetch::backoff::Random;
+use kfetch::backoff::Random;
 
 /// Chances in a thousand, each of one answer, connection or partition.
 #[derive(Clone, Debug, Default)]

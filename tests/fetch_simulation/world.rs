@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use kfetch::Logger;
+use kfetch::backoff::{BackoffLimits, Random};
 use kfetch::buffer::{Budget, Pool};
-use kfetch::fetch::backoff::{BackoffLimits, Random};
 use kfetch::fetch::call::ConsumerId;
 use kfetch::fetch::cluster::ClusterSettings;
 use kfetch::fetch::connection::{AddressFamily, ConnectionId, ConnectionSettings, SocketSettings};

@@ -10,8 +10,8 @@ use std::time::Instant;
 use slab::Slab;
 
 use super::action::Action;
+use crate::backoff::Random;
 use crate::buffer::{Budget, Pool};
-use crate::fetch::backoff::Random;
 use crate::fetch::call::{ClusterId, ConsumerId};
 use crate::fetch::cluster::{Cluster, ClusterSettings};
 use crate::fetch::connection::{

@@ -1,0 +1,38 @@
+//! What a member wants its owner to do, and how a request can go without an answer.
+
+#![forbid(unsafe_code)]
+
+use super::notice::Notice;
+use super::request::Request;
+
+/// Something that only the owner of connections can do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MemberAction {
+    /// When any broker of the cluster is to be asked.
+    Ask(Request),
+    /// When a connection to the coordinator is to be made, which carries this member's requests
+    /// and nothing else; an earlier one is closed.
+    Connect {
+        /// The coordinator's node id.
+        node_id: i32,
+        /// Its name or address.
+        host: String,
+        /// Its TCP port.
+        port: u16,
+    },
+    /// When the coordinator is to be asked, on the connection.
+    Send(Request),
+    /// When the connection is to be closed.
+    Disconnect,
+    /// When the application's side is to be told.
+    Notify(Notice),
+}
+
+/// Why a request has no answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unanswered {
+    /// When the connection was lost, or the time ran out; in words.
+    Lost(String),
+    /// When the broker speaks no version of it that has what it says; in words.
+    Unsupported(String),
+}

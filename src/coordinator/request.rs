@@ -1,0 +1,104 @@
+//! A request of a member, with everything in it that the wire needs.
+
+#![forbid(unsafe_code)]
+
+use std::time::Duration;
+
+use super::command::CommitOffset;
+use crate::protocol::ApiKey;
+use crate::topic::TopicName;
+
+/// A request of a member. It travels with the connection's record of it and comes back with the
+/// answer, so that the member need not remember what it asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Request {
+    /// When any broker is asked who coordinates the group.
+    FindCoordinator,
+    /// When the member joins.
+    JoinGroup {
+        /// Empty before the first join.
+        member_id: String,
+        /// The assignors with the subscription's bytes.
+        protocols: Vec<(String, Vec<u8>)>,
+        /// Why.
+        reason: String,
+    },
+    /// When the member asks for its assignment, as the leader with everybody's.
+    SyncGroup {
+        /// The generation.
+        generation: i32,
+        /// Its id.
+        member_id: String,
+        /// The assignor that the group chose.
+        protocol: String,
+        /// Member ids with the assignment's bytes; empty unless it leads.
+        assignments: Vec<(String, Vec<u8>)>,
+    },
+    /// When the session is kept alive.
+    Heartbeat {
+        /// The generation.
+        generation: i32,
+        /// Its id.
+        member_id: String,
+    },
+    /// When the member leaves.
+    LeaveGroup {
+        /// Its id.
+        member_id: String,
+        /// Why.
+        reason: String,
+    },
+    /// When offsets are committed.
+    OffsetCommit {
+        /// The command's number.
+        id: u64,
+        /// The generation, −1 without membership.
+        generation: i32,
+        /// Its id, empty without membership.
+        member_id: String,
+        /// The offsets.
+        offsets: Vec<CommitOffset>,
+    },
+    /// When committed offsets are asked for.
+    OffsetFetch {
+        /// The command's number.
+        id: u64,
+        /// The partitions, or all.
+        partitions: Option<Vec<(TopicName, i32)>>,
+    },
+}
+
+impl Request {
+    /// Returns which API it is of.
+    pub fn api_key(&self) -> ApiKey {
+        match self {
+            Self::FindCoordinator => ApiKey::FindCoordinator,
+            Self::JoinGroup { .. } => ApiKey::JoinGroup,
+            Self::SyncGroup { .. } => ApiKey::SyncGroup,
+            Self::Heartbeat { .. } => ApiKey::Heartbeat,
+            Self::LeaveGroup { .. } => ApiKey::LeaveGroup,
+            Self::OffsetCommit { .. } => ApiKey::OffsetCommit,
+            Self::OffsetFetch { .. } => ApiKey::OffsetFetch,
+        }
+    }
+
+    /// Returns the highest version of it that is spoken: what names topics by id is not.
+    pub fn version_max(&self) -> i16 {
+        match self {
+            Self::OffsetCommit { .. } | Self::OffsetFetch { .. } => 9,
+            _ => i16::MAX,
+        }
+    }
+
+    /// Returns how long the coordinator may sit on it beyond `request.timeout.ms`.
+    pub fn broker_wait(&self, rebalance_timeout: Duration) -> Duration {
+        match self {
+            Self::JoinGroup { .. } => rebalance_timeout + JOIN_GRACE,
+            _ => Duration::ZERO,
+        }
+    }
+}
+
+/// What a coordinator may take to answer a join after the rebalance timeout (Java's
+/// `AbstractCoordinator.JOIN_GROUP_TIMEOUT_LAPSE`).
+const JOIN_GRACE: Duration = Duration::from_secs(5);
