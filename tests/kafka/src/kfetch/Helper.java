@@ -43,6 +43,7 @@ public final class Helper {
         Producers.register(COMMANDS);
         Consumers.register(COMMANDS);
         Batches.register(COMMANDS);
+        Assignors.register(COMMANDS);
         NewerClients.register(COMMANDS);
         BufferedReader requests =
             new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
