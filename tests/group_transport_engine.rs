@@ -5,6 +5,8 @@
 
 #[path = "support/bare_engine.rs"]
 mod bare_engine;
+#[path = "support/settings.rs"]
+mod settings;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -13,7 +15,8 @@ use kfetch::fetch::engine::{Address, GroupEvent};
 use kfetch::fetch::failure::Failure;
 use kfetch::protocol::ApiKey;
 
-use bare_engine::{BareEngine, MEMBER, RECONNECT, TIMEOUT};
+use bare_engine::{BareEngine, MEMBER};
+use settings::{RECONNECT, TIMEOUT};
 
 const HELLO: &[u8] = b"hello";
 

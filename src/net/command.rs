@@ -11,8 +11,13 @@ use std::time::Instant;
 use crossbeam::channel::Sender;
 
 use crate::buffer::Budget;
+use crate::coordinator::command::MemberCommand;
+use crate::coordinator::notice::Notice;
+use crate::coordinator::poll_clock::PollClock;
+use crate::coordinator::settings::MemberSettings;
 use crate::fetch::call::ConsumerId;
 use crate::fetch::cluster::ClusterSettings;
+use crate::fetch::connection::ConnectionSettings;
 use crate::fetch::consumer::FetchSettings;
 use crate::fetch::cursor::{NewPartition, StartAt};
 use crate::fetch::reply::{OffsetsReply, Reply, TopicsReply};
@@ -53,6 +58,31 @@ pub enum What {
     Offsets(Vec<(TopicName, i32, i64)>, Instant, OffsetsReply),
     /// When it asks for topics, all of them where no names are given.
     Topics(Option<Vec<String>>, Instant, TopicsReply),
+    /// When it becomes able to join a group, and to commit.
+    AddMember(Box<NewMember>),
+    /// When it tells its member something.
+    Member(MemberCommand),
+    /// When its member is to go, without a word to the group; the reply says that it has.
+    RemoveMember(Reply<()>),
+    /// When its descriptor is to become readable at a time, or at none; it has a member.
+    WakeAt(Option<Instant>),
+}
+
+/// A member that is new to a loop.
+#[derive(Debug)]
+pub struct NewMember {
+    /// The cluster that coordinates its group.
+    pub cluster: ClusterSettings,
+    /// How connections there are set up.
+    pub connection: ConnectionSettings,
+    /// What the member runs by.
+    pub settings: MemberSettings,
+    /// Where notices go; the application is woken for each.
+    pub notices: Sender<Notice>,
+    /// To the application.
+    pub bridge: Arc<Bridge>,
+    /// When the application polled last.
+    pub clock: Arc<PollClock>,
 }
 
 /// A consumer that is new to a loop.

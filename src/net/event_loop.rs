@@ -13,11 +13,14 @@ use crossbeam::channel::{Receiver, bounded};
 use mio::{Events, Poll};
 
 use super::command::{COMMANDS_MAX, Command, Commands, NewConsumer, NewSource, What};
+use super::groups::Groups;
 use super::resolver::Resolver;
 use super::sockets::Sockets;
 use super::waker::{WAKER_TOKEN, loop_parker};
 use crate::fetch::call::ConsumerId;
+use crate::fetch::connection::ConnectionId;
 use crate::fetch::engine::{Action, FetchEngine};
+use crate::fetch::failure::Failure;
 use crate::logger::Logger;
 use crate::ring::bridge::{Bridge, LoopParker};
 
@@ -34,6 +37,10 @@ pub struct EventLoop {
     engine: FetchEngine,
     sockets: Sockets,
     resolver: Resolver,
+    groups: Groups,
+    /// Connections that failed before they began. They wait for the next turn, since the engine may
+    /// begin them anew at once.
+    stillborn: Vec<(ConnectionId, Failure)>,
     bridges: BTreeMap<ConsumerId, Arc<Bridge>>,
 }
 
@@ -55,6 +62,8 @@ impl EventLoop {
             engine: FetchEngine::new(logger, seed),
             sockets: Sockets::new(),
             resolver: Resolver::new(Arc::clone(&parker)),
+            groups: Groups::new(seed.rotate_left(32)),
+            stillborn: Vec::new(),
             bridges: BTreeMap::new(),
         };
         Ok((this, Commands::new(sender, parker)))
@@ -82,6 +91,9 @@ impl EventLoop {
             return Ok(false);
         }
         self.take_attention(now);
+        for (connection, failure) in std::mem::take(&mut self.stillborn) {
+            self.engine.handle_connect_failed(connection, &failure, now);
+        }
         while let Some((connection, addresses)) = self.resolver.poll_answer() {
             self.engine.handle_resolved(connection, addresses, now);
         }
@@ -89,6 +101,7 @@ impl EventLoop {
         if self.engine.poll_timeout().is_some_and(|at| at <= now) {
             self.engine.handle_timeout(now);
         }
+        self.groups.handle_timeout(now);
         self.perform(now);
         if let Some(id) = self.sockets.next_readable() {
             self.read_turn(id);
@@ -98,7 +111,7 @@ impl EventLoop {
     }
 
     /// Reads one connection until it has no more or its turn is over.
-    fn read_turn(&mut self, id: crate::fetch::connection::ConnectionId) {
+    fn read_turn(&mut self, id: ConnectionId) {
         let mut left = Sockets::turn_bytes();
         loop {
             let now = clock();
@@ -146,6 +159,14 @@ impl EventLoop {
             What::Topics(names, deadline, reply) => {
                 engine.handle_topics_question(id, names, deadline, reply);
             }
+            What::AddMember(new) => self.groups.add(id, *new, engine, now),
+            What::Member(command) => self.groups.handle_command(id, command, now),
+            What::WakeAt(at) => self.groups.set_wake(id, at),
+            What::RemoveMember(done) => {
+                self.groups.remove(id, engine);
+                self.perform(now);
+                done.send(());
+            }
         }
     }
 
@@ -165,10 +186,12 @@ impl EventLoop {
         self.engine.drive(now);
     }
 
-    /// Does what the engine wants done.
+    /// Does what the members and the engine want done.
     fn perform(&mut self, now: Instant) {
         let registry = self.poll.registry();
-        while let Some(action) = self.engine.poll_action() {
+        loop {
+            self.groups.drive(&mut self.engine, now);
+            let Some(action) = self.engine.poll_action() else { return };
             match action {
                 Action::Resolve { connection, host, port } => {
                     self.resolver.ask(connection, host, port);
@@ -177,7 +200,7 @@ impl EventLoop {
                     let settings = self.engine.socket_settings(connection);
                     let begun = self.sockets.connect(connection, &address, settings, registry);
                     if let Err(failure) = begun {
-                        self.engine.handle_connect_failed(connection, &failure, now);
+                        self.stillborn.push((connection, failure));
                     }
                 }
                 Action::Flush(id) => self.sockets.flush(id, &mut self.engine, now),
@@ -211,11 +234,13 @@ impl EventLoop {
         !self.commands.is_empty()
             || self.sockets.has_readable()
             || self.resolver.has_answer()
+            || !self.stillborn.is_empty()
             || self.bridges.values().any(|bridge| bridge.has_attention())
     }
 
     fn time_to_wait(&self) -> Option<Duration> {
-        let at = self.engine.poll_timeout()?;
+        let at = [self.engine.poll_timeout(), self.groups.poll_timeout()];
+        let at = at.into_iter().flatten().min()?;
         Some(at.saturating_duration_since(clock()))
     }
 }
@@ -224,6 +249,7 @@ impl Drop for EventLoop {
     fn drop(&mut self) {
         // A consumer that is still here would wait for ever.
         self.bridges.values().for_each(|bridge| bridge.set_dead());
+        self.groups.set_dead();
     }
 }
 

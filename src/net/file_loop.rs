@@ -128,6 +128,9 @@ impl FileLoop {
             What::Pause(indexes, paused) => consumer.handle_pause(&indexes, paused),
             What::Offsets(partitions, _, reply) => reply.send(consumer.offsets(&partitions)),
             What::Topics(names, _, reply) => reply.send(consumer.topics(names.as_deref())),
+            // Members live on the engine's loop.
+            What::AddMember(_) | What::Member(_) | What::WakeAt(_) => {}
+            What::RemoveMember(done) => done.send(()),
         }
     }
 

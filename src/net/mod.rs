@@ -16,6 +16,7 @@ pub mod file_loop;
 mod file_question;
 mod file_read;
 mod file_watch;
+mod groups;
 mod resolver;
 mod sockets;
 mod stream;

@@ -6,24 +6,18 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use kfetch::Logger;
-use kfetch::backoff::BackoffLimits;
 use kfetch::fetch::call::{ConsumerId, GroupCall};
-use kfetch::fetch::cluster::ClusterSettings;
-use kfetch::fetch::connection::{AddressFamily, ConnectionId, ConnectionSettings, SocketSettings};
+use kfetch::fetch::connection::ConnectionId;
 use kfetch::fetch::engine::group::GroupRequest;
 use kfetch::fetch::engine::{Action, Address, FetchEngine, GroupEvent};
 use kfetch::protocol::api_versions::{ApiVersion, ApiVersionsResponse};
 use kfetch::protocol::{ApiKey, RequestHeader, ResponseHeader, write_frame};
 use kfetch::wire::{EncodeError, Reader};
 
+use crate::settings::{cluster_settings, connection_settings};
+
 /// The member.
 pub(crate) const MEMBER: ConsumerId = ConsumerId(1);
-
-/// `request.timeout.ms`.
-pub(crate) const TIMEOUT: Duration = Duration::from_secs(30);
-
-/// `reconnect.backoff.ms`.
-pub(crate) const RECONNECT: Duration = Duration::from_millis(50);
 
 /// A connection as the broker sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,38 +33,12 @@ pub(crate) struct BareEngine {
     last_correlation: i32,
 }
 
-pub(crate) fn cluster_settings(host: &str, port: u16) -> ClusterSettings {
-    let retry = BackoffLimits { initial: RECONNECT, max: RECONNECT };
-    ClusterSettings {
-        bootstrap: vec![(host.to_owned(), port)],
-        client_id: "test".to_owned(),
-        metadata_max_age: Duration::from_secs(300),
-        allow_auto_create_topics: false,
-        retry,
-        reconnect: BackoffLimits { initial: RECONNECT, max: Duration::from_secs(1) },
-        setup_timeout: BackoffLimits { initial: TIMEOUT, max: TIMEOUT },
-        rebootstrap: true,
-    }
-}
-
-pub(crate) fn connection_settings() -> ConnectionSettings {
-    ConnectionSettings {
-        client_id: "test".to_owned(),
-        request_timeout: TIMEOUT,
-        receive_max_bytes: 1 << 20,
-        idle_max: None,
-        fetch_version_max: 12,
-        family: AddressFamily::Any,
-        socket: SocketSettings::default(),
-    }
-}
-
 impl BareEngine {
     /// Makes an engine with one member of a cluster that has one bootstrap server.
     pub(crate) fn new(host: &str, port: u16) -> Self {
         let now = Instant::now();
         let mut inner = FetchEngine::new(Arc::new(Logger::new(|_, _, _| {})), 1);
-        let cluster = cluster_settings(host, port);
+        let cluster = cluster_settings(&[(host, port)]);
         inner.add_cluster_user(MEMBER, &cluster, &connection_settings(), now);
         Self { inner, now, resolved: 0, last_correlation: 0 }
     }

@@ -3,8 +3,15 @@
 
 #![allow(dead_code, reason = "each test binary uses its part")]
 
+#[path = "scripted_group.rs"]
+pub(crate) mod scripted_group;
+
+use std::fs::File;
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::fd::AsRawFd;
+use std::os::unix::net::UnixListener;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -67,6 +74,8 @@ pub(crate) struct ScriptedBroker {
 
 struct Stage {
     address: SocketAddr,
+    /// Where clients are sent for the coordinator: host and port.
+    coordinator: (String, u16),
     logs: Logs,
     notice: Box<Notice>,
     script: Box<Script>,
@@ -89,18 +98,33 @@ impl ScriptedBroker {
     ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let stage =
-            Arc::new(Stage { address, logs, notice: Box::new(notice), script: Box::new(script) });
-        let count = AtomicUsize::new(0);
-        thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                let stage = Arc::clone(&stage);
-                let connection = count.fetch_add(1, Ordering::Relaxed);
-                thread::spawn(move || drop(stage.serve(stream, connection)));
-            }
-        });
+        let coordinator = (address.ip().to_string(), address.port());
+        let (notice, script) = (Box::new(notice), Box::new(script));
+        let stage = Stage { address, coordinator, logs, notice, script };
+        let streams = move || {
+            let (stream, _) = listener.accept()?;
+            stream.set_nodelay(true)?;
+            Ok(stream)
+        };
+        stage.spawn(streams);
         Self { address }
     }
+}
+
+/// Starts a broker without logs that listens on a path; it is the coordinator of every group.
+pub(crate) fn start_on_path(
+    path: &Path,
+    script: impl Fn(&Asked, Vec<u8>) -> Deed + Send + Sync + 'static,
+) {
+    // By a way that is short however long the path is.
+    let directory = File::open(path.parent().unwrap()).unwrap();
+    let short = Path::new("/proc/self/fd").join(directory.as_raw_fd().to_string());
+    let listener = UnixListener::bind(short.join(path.file_name().unwrap())).unwrap();
+    let (notice, script) = (Box::new(|_: &Asked| {}), Box::new(script));
+    let coordinator = (format!("unix:{}", path.display()), 0);
+    let address = ([127, 0, 0, 1], 9).into();
+    let stage = Stage { address, coordinator, logs: Vec::new(), notice, script };
+    stage.spawn(move || Ok(listener.accept()?.0));
 }
 
 /// Starts a peer that answers a first request with `bytes`, the last few of them one by one, and
@@ -134,8 +158,22 @@ fn reply(stream: &mut TcpStream, bytes: &[u8]) -> io::Result<()> {
 }
 
 impl Stage {
-    fn serve(&self, mut stream: TcpStream, connection: usize) -> io::Result<()> {
-        stream.set_nodelay(true)?;
+    /// Serves each stream that `next` gives, on a thread of its own.
+    fn spawn<S>(self, next: impl Fn() -> io::Result<S> + Send + 'static)
+    where
+        S: Read + Write + Send + 'static,
+    {
+        let (stage, count) = (Arc::new(self), AtomicUsize::new(0));
+        thread::spawn(move || {
+            while let Ok(stream) = next() {
+                let stage = Arc::clone(&stage);
+                let connection = count.fetch_add(1, Ordering::Relaxed);
+                thread::spawn(move || drop(stage.serve(stream, connection)));
+            }
+        });
+    }
+
+    fn serve(&self, mut stream: impl Read + Write, connection: usize) -> io::Result<()> {
         loop {
             let mut length = [0; 4];
             stream.read_exact(&mut length)?;
@@ -179,10 +217,11 @@ impl Stage {
                     let request = ListOffsetsRequest::decode(body, version).unwrap();
                     self.list_offsets(&request).encode(version, out)
                 }
-                _ => {
+                ApiKey::Fetch => {
                     let request = FetchRequest::decode(body, version).unwrap();
                     self.fetch(&request, version, out)
                 }
+                _ => scripted_group::answer(asked, &self.coordinator, out),
             }
         })
         .unwrap();
@@ -305,6 +344,13 @@ fn api_versions() -> ApiVersionsResponse<'static> {
         (ApiKey::Fetch, 4, 12),
         (ApiKey::ListOffsets, 1, 7),
         (ApiKey::Metadata, 0, 12),
+        (ApiKey::OffsetCommit, 2, 10),
+        (ApiKey::OffsetFetch, 1, 10),
+        (ApiKey::FindCoordinator, 0, 6),
+        (ApiKey::JoinGroup, 0, 9),
+        (ApiKey::Heartbeat, 0, 4),
+        (ApiKey::LeaveGroup, 0, 5),
+        (ApiKey::SyncGroup, 0, 5),
         (ApiKey::ApiVersions, 0, 3),
     ];
     let api_keys = versions.map(|(api_key, min_version, max_version)| ApiVersion {

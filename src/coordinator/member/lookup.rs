@@ -100,7 +100,9 @@ impl Member {
 }
 
 fn address(coordinator: &Coordinator<'_>) -> Option<Address> {
-    let port = u16::try_from(coordinator.port).ok().filter(|port| *port != 0)?;
+    // A path has no port.
+    let may_be_zero = coordinator.host.starts_with("unix:");
+    let port = u16::try_from(coordinator.port).ok().filter(|port| *port != 0 || may_be_zero)?;
     let is_one = coordinator.node_id >= 0 && !coordinator.host.is_empty();
     let host = coordinator.host.to_owned();
     is_one.then_some(Address { node_id: coordinator.node_id, host, port })

@@ -145,7 +145,8 @@ impl FetchEngine {
     }
 
     /// Makes a connection for a member to its coordinator, which Metadata need not have named. An
-    /// earlier one is closed. [`GroupEvent::Connected`] or [`GroupEvent::Disconnected`] follows.
+    /// earlier one is closed, and no event tells of that one any more; [`GroupEvent::Connected`]
+    /// or [`GroupEvent::Disconnected`] of the new one follows.
     pub fn connect_group(&mut self, id: ConsumerId, host: &str, port: u16) {
         self.disconnect_group(id);
         let Some(user) = self.groups.get_mut(&id) else { return };
@@ -160,6 +161,10 @@ impl FetchEngine {
         let Some(user) = self.groups.get_mut(&id) else { return };
         user.wants_connection = false;
         let connection = user.connection.take();
+        self.group_events.retain(|event| match event {
+            GroupEvent::Connected(of) | GroupEvent::Disconnected { consumer: of, .. } => *of != id,
+            _ => true,
+        });
         let entry = connection.and_then(|connection| self.take_connection(connection));
         let in_flight = entry.map(|mut entry| entry.connection.take_in_flight());
         for request in in_flight.into_iter().flatten() {
