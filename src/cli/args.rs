@@ -43,6 +43,10 @@ pub(crate) struct CatArgs {
     #[command(flatten)]
     pub(crate) source: SourceArgs,
 
+    /// Topic to read.
+    #[arg(short, long, value_name = "TOPIC")]
+    pub(crate) topic: String,
+
     /// Partitions to read, with commas between; all where it is not given.
     #[arg(short, long, value_name = "PARTITION,…", value_delimiter = ',',
         value_parser = clap::value_parser!(i32).range(0..))]

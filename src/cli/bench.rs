@@ -28,6 +28,10 @@ pub(crate) struct BenchArgs {
     #[command(flatten)]
     pub(crate) source: SourceArgs,
 
+    /// Topic to read.
+    #[arg(short, long, value_name = "TOPIC")]
+    topic: String,
+
     /// Partitions to read, with commas between; all where it is not given.
     #[arg(short, long, value_name = "PARTITION,…", value_delimiter = ',',
         value_parser = clap::value_parser!(i32).range(0..))]
@@ -54,11 +58,8 @@ Example: kfetch bench --log-dirs data -t orders -X log.read.mode=mmap";
 /// What the library says, of the whole or of one partition.
 pub(crate) fn run(args: &BenchArgs) -> Outcome {
     let config = settings::config(&args.source)?.consumer()?;
-    let wanted = Wanted {
-        topic: &args.source.topic,
-        partitions: &args.partitions,
-        start_at: StartAt::Beginning,
-    };
+    let wanted =
+        Wanted { topic: &args.topic, partitions: &args.partitions, start_at: StartAt::Beginning };
     let started = start(config, message::logger(false), &wanted)?;
     catch_interrupts().map_err(|error| Failure::Error(format!("signals: {error}")))?;
     let result = read(started, args)?;
@@ -70,7 +71,7 @@ pub(crate) fn run(args: &BenchArgs) -> Outcome {
 
 fn read(started: Started, args: &BenchArgs) -> Outcome<Measured> {
     let Started { mut consumer, mut patience, .. } = started;
-    let topic = &args.source.topic;
+    let topic = &args.topic;
     let mut open = Partitions::new(topic, started.partitions.iter().copied());
     let mut progress = Progress::new("records", args.count, true);
     let mut measured = Measured::default();

@@ -81,7 +81,7 @@ impl Cat {
             }
         }
         let output = Output::new()?;
-        let topic = args.source.topic.as_str();
+        let topic = args.topic.as_str();
         let wanted = Wanted { topic, partitions: &args.partitions, start_at };
         let started = start(config, message::logger(args.quiet), &wanted)?;
         // Only now is there something that an interruption must not lose.

@@ -15,6 +15,12 @@ mod encoding;
 mod escape;
 mod failure;
 mod format;
+#[cfg(test)]
+mod group_args;
+#[cfg(test)]
+mod group_offsets;
+#[cfg(test)]
+mod group_reset;
 mod json;
 mod log_append;
 mod log_args;
@@ -27,10 +33,14 @@ mod number;
 mod output;
 mod partitions;
 mod progress;
+#[cfg(test)]
+mod reset_to;
 mod settings;
 mod source_args;
 mod start;
 mod start_at;
+#[cfg(test)]
+mod table;
 
 use std::process::ExitCode;
 

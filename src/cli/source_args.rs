@@ -1,10 +1,10 @@
-//! The options that say where records come from, shared by the commands that read.
+//! The options that say where records, groups and offsets come from, shared by most commands.
 
 use std::path::PathBuf;
 
 use clap::{ArgMatches, Args};
 
-/// Where records come from, and how it is read.
+/// The brokers or log directories, and how they are used.
 #[derive(Args, Debug)]
 pub(crate) struct SourceArgs {
     /// Brokers to begin with: HOST[:PORT], with commas between.
@@ -14,10 +14,6 @@ pub(crate) struct SourceArgs {
     /// Log directories to read without a broker, with commas between.
     #[arg(long, value_name = "DIR,…")]
     pub(crate) log_dirs: Option<String>,
-
-    /// Topic to read.
-    #[arg(short, long, value_name = "TOPIC")]
-    pub(crate) topic: String,
 
     /// Reads properties from a file; where one is set more than once, the last counts.
     #[arg(short = 'F', long = "config", value_name = "FILE")]

@@ -107,8 +107,12 @@ pub(crate) fn start(
     Ok(Started { consumer, partitions, failed, deadline, patience })
 }
 
-/// Finds the partitions to read.
-fn find(
+/// Finds the partitions that are wanted, or all of the topic.
+///
+/// # Errors
+///
+/// What the library says, and where the topic or one of the partitions does not exist.
+pub(crate) fn find(
     consumer: &mut Consumer,
     wanted: &Wanted<'_>,
     deadline: Deadline,

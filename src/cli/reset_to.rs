@@ -1,0 +1,93 @@
+//! The values of `--to`: where a group goes on.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use kfetch::client::config::OffsetReset;
+use kfetch::{Config, Error};
+
+/// Where a group goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ResetTo {
+    /// When it is the first record that there is.
+    Earliest,
+    /// When it is the end.
+    Latest,
+    /// When it is this offset.
+    At(i64),
+    /// When it is the first record with this time stamp, in ms, or a later one.
+    TimestampMs(i64),
+    /// When it is the first record no older than this.
+    ByDuration(Duration),
+}
+
+impl FromStr for ResetTo {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if let Some(digits) = text.strip_prefix("s@") {
+            return match digits.parse() {
+                Ok(ms @ 0..) => Ok(Self::TimestampMs(ms)),
+                _ => Err(format!("'{digits}' is no time in ms since the epoch")),
+            };
+        }
+        if text.starts_with("by_duration:") {
+            return by_duration(text).map_err(|error| error.message().to_owned());
+        }
+        match (text, text.parse()) {
+            ("earliest", _) => Ok(Self::Earliest),
+            ("latest", _) => Ok(Self::Latest),
+            (_, Ok(offset @ 0..)) => Ok(Self::At(offset)),
+            _ => Err("may be earliest, latest, N, s@MS or by_duration:PT…".to_owned()),
+        }
+    }
+}
+
+/// Reads a duration as the property of the same form has it.
+fn by_duration(text: &str) -> Result<ResetTo, Error> {
+    // The configuration is not complete without a source; nothing is opened.
+    let config = Config::new().with("auto.offset.reset", text)?.with("log.dirs", ".")?;
+    Ok(match config.consumer()?.offset_reset {
+        OffsetReset::ByDuration(duration) => ResetTo::ByDuration(duration),
+        _ => ResetTo::Latest,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_form_is_read() {
+        for (text, to) in [
+            ("earliest", ResetTo::Earliest),
+            ("latest", ResetTo::Latest),
+            ("0", ResetTo::At(0)),
+            ("42", ResetTo::At(42)),
+            ("s@0", ResetTo::TimestampMs(0)),
+            ("s@1600000000000", ResetTo::TimestampMs(1_600_000_000_000)),
+            ("by_duration:PT90S", ResetTo::ByDuration(Duration::from_secs(90))),
+            ("by_duration:P1DT1H", ResetTo::ByDuration(Duration::from_secs(90_000))),
+        ] {
+            assert_eq!(text.parse(), Ok(to), "{text}");
+        }
+    }
+
+    #[test]
+    fn anything_else_is_refused() {
+        for bad in [
+            "",
+            "-1",
+            "beginning",
+            "e@7",
+            "s@",
+            "s@-1",
+            "9223372036854775808",
+            "by_duration:",
+            "by_duration:90",
+            "by_duration:-PT1S",
+        ] {
+            assert!(bad.parse::<ResetTo>().is_err(), "{bad}");
+        }
+    }
+}
