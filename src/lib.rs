@@ -38,9 +38,12 @@ mod sync;
 
 #[cfg(not(loom))]
 pub use client::{
-    Config, Consumer, Engine, EventKind, Offset, PartitionEvent, PollLimits, Record, Records,
+    CommitCallback, Config, Consumer, Engine, EventKind, GroupMembershipOperation, GroupMetadata,
+    Offset, PartitionEvent, PollLimits, RebalanceListener, Record, Records,
     Stats, WakeupHandle,
 };
+#[cfg(not(loom))]
+pub use coordinator::notice::Committed as OffsetAndMetadata;
 pub use error::{Error, ErrorKind, Result};
 #[cfg(not(loom))]
 pub use log::{LogWriter, LogWriterOptions};

@@ -16,7 +16,7 @@ use std::sync::Once;
 use std::time::Duration;
 
 use answers::Answer::{NotBuilt, Taken, Warned};
-use answers::{ANSWERS, CHANGES};
+use answers::{ANSWERS, CHANGES, LOCAL_CHANGES};
 
 use kfetch::client::config::{
     Config, ConsumerConfig, IsolationLevel, LogReadMode, OffsetReset, Source, Support, properties,
@@ -55,6 +55,9 @@ fn every_property_gets_its_answer() {
         if !["bootstrap.servers", "metadata.broker.list"].contains(&name) {
             config.set("bootstrap.servers", "a:9092").unwrap();
         }
+        if name != "group.id" {
+            config.set("group.id", "g").unwrap();
+        }
         config.set(name, value).unwrap();
         match config.consumer() {
             Ok(consumer) => {
@@ -82,12 +85,16 @@ fn no_name_of_another_client_is_unknown() {
 
 #[test]
 fn every_built_property_changes_what_the_engine_reads() {
-    let plain = consumer(&[]);
     let mut checked: HashSet<&str> = HashSet::from(["log.dirs"]);
-    for &(name, value) in CHANGES {
-        let changed = consumer(&[(name, value)]);
-        assert_ne!(format!("{plain:?}"), format!("{changed:?}"), "{name}");
-        checked.insert(name);
+    let of_brokers: &[_] = &[("group.id", "g")];
+    let of_directories: &[_] = &[("group.id", "g"), ("bootstrap.servers", ""), ("log.dirs", "/d")];
+    for (base, changes) in [(of_brokers, CHANGES), (of_directories, LOCAL_CHANGES)] {
+        let plain = consumer(base);
+        for &(name, value) in changes {
+            let changed = consumer(&[base, &[(name, value)]].concat());
+            assert_ne!(format!("{plain:?}"), format!("{changed:?}"), "{name}");
+            checked.insert(name);
+        }
     }
     for property in properties().filter(|property| property.support() == Support::Built) {
         assert!(checked.contains(property.name()), "{} is not in the list", property.name());
@@ -221,13 +228,29 @@ fn an_unknown_name_is_named_with_the_nearest() {
 
 #[test]
 fn what_is_not_built_is_refused_together_with_security_first() {
-    let config = config(&[("group.id", "orders"), ("security.protocol", "ssl")]);
+    let config = config(&[("group.protocol", "consumer"), ("security.protocol", "ssl")]);
     let text = config_error(config.consumer());
     assert_eq!(
         text,
         "security.protocol=\"SSL\" is not built yet; it may be PLAINTEXT now; \
-         group.id=\"orders\" is not built yet; it may be empty now"
+         group.protocol=\"consumer\" is not built yet; it may be classic now"
     );
+}
+
+#[test]
+fn what_needs_a_group_or_log_directories_says_so() {
+    for name in ["enable.auto.commit", "group.instance.id"] {
+        let text = config_error(config(&[(name, "true")]).consumer());
+        assert_holds(&text, &[name, "group.id"]);
+    }
+    for (name, value) in LOCAL_CHANGES {
+        let text = config_error(config(&[("group.id", "g"), (name, value)]).consumer());
+        assert_holds(&text, &[name, "log.dirs"]);
+    }
+    let slow = [("group.id", "g"), ("heartbeat.interval.ms", "9"), ("session.timeout.ms", "9")];
+    let text = config_error(config(&slow).consumer());
+    assert_holds(&text, &["heartbeat.interval.ms=9", "session.timeout.ms=9"]);
+    assert!(consumer(&[]).group.is_none(), "no group without group.id");
 }
 
 #[test]

@@ -1,13 +1,12 @@
 //! Which partitions are read, and from where.
 
 use std::collections::HashSet;
-use std::sync::Arc;
 use std::time::Duration;
 
-use super::consumer::{Consumer, deadline_after};
+use super::consumer::{Consumer, clock, deadline_after};
 use super::partition::Partition;
 use crate::error::{Error, ErrorKind, Result};
-use crate::fetch::cursor::{NewPartition, StartAt};
+use crate::fetch::cursor::StartAt;
 use crate::net::command::What;
 use crate::protocol::list_offsets::{EARLIEST_TIMESTAMP, LATEST_TIMESTAMP};
 use crate::ring::lane::Lane;
@@ -28,7 +27,8 @@ pub enum Offset {
     /// When it is the first record with this time stamp, in ms, or a later one; the end where
     /// there is none.
     Timestamp(i64),
-    /// When `auto.offset.reset` decides.
+    /// When it is where the group has committed, and where there is no group or it has not, what
+    /// `auto.offset.reset` decides.
     Default,
 }
 
@@ -55,7 +55,7 @@ impl Consumer {
     /// [`ErrorKind::InvalidArgument`] for a name that no topic can have, a negative partition or
     /// one that is listed twice; nothing has changed then.
     pub fn assign(&mut self, partitions: &[TopicPartition]) -> Result<()> {
-        self.check()?;
+        self.check_may_assign()?;
         let wanted = distinct(partitions.iter().map(|wanted| (wanted, Offset::Default)))?;
         let kept: HashSet<(&str, i32)> =
             partitions.iter().map(|kept| (kept.topic.as_str(), kept.partition)).collect();
@@ -77,7 +77,7 @@ impl Consumer {
     ///
     /// As [`Consumer::assign`], and for a negative offset or time.
     pub fn assign_at(&mut self, partitions: &[(TopicPartition, Offset)]) -> Result<()> {
-        self.check()?;
+        self.check_may_assign()?;
         let wanted = distinct(partitions.iter().map(|(tp, offset)| (tp, *offset)))?;
         let all: Vec<usize> = self.partitions.iter().map(|(index, _)| index).collect();
         self.remove(&all)?;
@@ -90,7 +90,7 @@ impl Consumer {
     ///
     /// As [`Consumer::assign_at`], and [`ErrorKind::State`] for one that is read already.
     pub fn incremental_assign(&mut self, partitions: &[(TopicPartition, Offset)]) -> Result<()> {
-        self.check()?;
+        self.check_may_assign()?;
         let wanted = distinct(partitions.iter().map(|(tp, offset)| (tp, *offset)))?;
         if let Some((known, _)) = wanted.iter().find(|(tp, _)| self.find(tp).is_some()) {
             return Err(Error::new(ErrorKind::State, "the partition is assigned already")
@@ -105,7 +105,7 @@ impl Consumer {
     ///
     /// [`ErrorKind::State`] for one that is not assigned; nothing has changed then.
     pub fn incremental_unassign(&mut self, partitions: &[TopicPartition]) -> Result<()> {
-        self.check()?;
+        self.check_may_assign()?;
         let gone = self.indexes(partitions)?;
         self.remove(&gone)
     }
@@ -116,7 +116,11 @@ impl Consumer {
     ///
     /// What concerns the whole consumer.
     pub fn unassign(&mut self) -> Result<()> {
-        self.check()?;
+        self.check_may_assign()?;
+        self.unassign_all()
+    }
+
+    pub(super) fn unassign_all(&mut self) -> Result<()> {
         let all: Vec<usize> = self.partitions.iter().map(|(index, _)| index).collect();
         self.remove(&all)
     }
@@ -149,14 +153,23 @@ impl Consumer {
             starts.push((self.index(partition)?, offset.start()?));
         }
         let mut commands = Vec::with_capacity(starts.len());
+        let mut new = Vec::new();
         for (index, start) in starts {
             let Some(partition) = self.partitions.get_mut(index) else { continue };
+            partition.stored = None;
+            if !partition.is_started {
+                new.extend(self.start(index, start));
+                continue;
+            }
             let position = match start {
                 StartAt::Offset(offset) => Some(offset),
                 _ => None,
             };
             partition.handle_seek(position);
             commands.push((partition.index, partition.stamp, start));
+        }
+        if !new.is_empty() {
+            self.send(What::Assign(new))?;
         }
         self.send(What::Seek(commands))
     }
@@ -173,6 +186,7 @@ impl Consumer {
         let index = self.index(partition)?;
         let deadline = deadline_after(timeout);
         loop {
+            self.take_notices(clock());
             let known = match self.partitions.get_mut(index) {
                 Some(partition) => partition.settle_position(&self.bridge),
                 None => None,
@@ -185,7 +199,7 @@ impl Consumer {
             self.check_wakeup()?;
             let found = self.wait_for(deadline, || {
                 let has_news = self.partitions.get(index).is_some_and(Partition::has_news);
-                (has_news || self.is_woken()).then_some(())
+                (has_news || self.is_woken() || self.has_notice()).then_some(())
             });
             if found.is_none() {
                 self.check()?;
@@ -265,8 +279,9 @@ impl Consumer {
         if seeks.is_empty() { Ok(()) } else { self.send(What::Seek(seeks)) }
     }
 
-    fn add(&mut self, wanted: Vec<(&TopicPartition, Offset)>) -> Result<()> {
+    pub(super) fn add(&mut self, wanted: Vec<(&TopicPartition, Offset)>) -> Result<()> {
         let mut new = Vec::with_capacity(wanted.len());
+        let mut unstarted = Vec::new();
         for (wanted, offset) in wanted {
             let start = offset.start()?;
             let topic = self.topic_name(&wanted.topic);
@@ -274,27 +289,21 @@ impl Consumer {
             let index = slot.key();
             let number = u32::try_from(index).unwrap_or(u32::MAX);
             let lane = Lane::new(self.ready.bit(index));
-            let mut partition =
-                Partition::new(topic.clone(), wanted.partition, number, Arc::clone(&lane));
-            if let StartAt::Offset(offset) = start {
-                partition.position = Some(offset);
+            slot.insert(Partition::new(topic.clone(), wanted.partition, number, lane));
+            self.by_name.entry(topic).or_default().insert(wanted.partition, index);
+            if start == StartAt::Policy && self.group.is_some() {
+                unstarted.push(index);
+            } else {
+                new.extend(self.start(index, start));
             }
-            slot.insert(partition);
-            self.by_name.entry(topic.clone()).or_default().insert(wanted.partition, index);
-            new.push(NewPartition {
-                index: number,
-                topic,
-                partition: wanted.partition,
-                stamp: 0,
-                start,
-                paused: false,
-                lane,
-            });
         }
-        self.send(What::Assign(new))
+        if !new.is_empty() {
+            self.send(What::Assign(new))?;
+        }
+        self.ask_where_to_start(&unstarted)
     }
 
-    fn remove(&mut self, gone: &[usize]) -> Result<()> {
+    pub(super) fn remove(&mut self, gone: &[usize]) -> Result<()> {
         let mut indexes = Vec::with_capacity(gone.len());
         for index in gone {
             let Some(partition) = self.partitions.try_remove(*index) else { continue };
@@ -319,7 +328,7 @@ impl Consumer {
         known.unwrap_or_else(|| TopicName::new(name))
     }
 
-    fn find(&self, partition: &TopicPartition) -> Option<usize> {
+    pub(super) fn find(&self, partition: &TopicPartition) -> Option<usize> {
         self.by_name.get(partition.topic.as_str())?.get(&partition.partition).copied()
     }
 

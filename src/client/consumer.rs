@@ -11,6 +11,7 @@ use slab::Slab;
 
 use super::config::{Config, ConsumerConfig, Source};
 use super::engine::{Engine, Feeder, dead, no_resource};
+use super::group::{Group, GroupMembershipOperation};
 use super::inflate::InflatePool;
 use super::partition::Partition;
 use super::records::Recycler;
@@ -71,6 +72,8 @@ pub struct Consumer {
     /// The number of the next handle.
     pub(super) serial: u64,
     pub(super) counters: Counters,
+    /// The group, where there is one.
+    pub(super) group: Option<Box<Group>>,
     is_closed: bool,
 }
 
@@ -126,6 +129,9 @@ impl Consumer {
             budget: Arc::clone(&budget),
         };
         engine.send(feeder, id, What::Add(Box::new(new)))?;
+        let group = Group::new(&config, engine, id, &bridge).inspect_err(|_| {
+            drop(engine.send(feeder, id, What::Remove(Reply::new(|()| {}))));
+        })?;
         for warning in config.warnings() {
             engine.logger().warn("kfetch::config", format_args!("{warning}"));
         }
@@ -148,6 +154,7 @@ impl Consumer {
             recycler: Recycler::new(),
             serial: 0,
             counters: Counters::default(),
+            group,
             is_closed: false,
         })
     }
@@ -169,28 +176,60 @@ impl Consumer {
     }
 
     /// Lets everything go and waits up to `timeout` until the engine has done so. Handles stay
-    /// valid.
+    /// valid. A member of a group commits where `enable.auto.commit` says so, has its partitions
+    /// revoked, with the listener called, and leaves, unless it is a static one.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::Timeout`] when the engine did not answer in time; the consumer is closed then
-    /// as well.
+    /// as well. [`ErrorKind::State`] inside of a callback.
     pub fn close(&mut self, timeout: Duration) -> Result<()> {
+        self.close_with(timeout, GroupMembershipOperation::Default)
+    }
+
+    /// Closes as [`Consumer::close`], and says whether the member leaves its group.
+    ///
+    /// # Errors
+    ///
+    /// As [`Consumer::close`].
+    pub fn close_with(
+        &mut self,
+        timeout: Duration,
+        operation: GroupMembershipOperation,
+    ) -> Result<()> {
         if self.is_closed {
             return Ok(());
+        }
+        let deadline = deadline_after(timeout);
+        if !self.bridge.is_dead() {
+            self.check_outside_of_callback()?;
+            self.close_group(operation, timeout);
         }
         self.is_closed = true;
         self.partitions.clear();
         self.by_name.clear();
         self.listed.clear();
+        if self.group.is_some() {
+            self.wait_until_done(deadline, |consumer, reply| {
+                consumer.engine.send(Feeder::Network, consumer.id, What::RemoveMember(reply))
+            })?;
+        }
+        self.wait_until_done(deadline, |consumer, reply| consumer.send(What::Remove(reply)))
+    }
+
+    /// Sends a command and waits until it is done.
+    fn wait_until_done(
+        &self,
+        deadline: Option<Instant>,
+        send: impl FnOnce(&Self, Reply<()>) -> Result<()>,
+    ) -> Result<()> {
         let done = Arc::new(AtomicBool::new(false));
         let (flag, bridge) = (Arc::clone(&done), Arc::clone(&self.bridge));
         let reply = Reply::new(move |()| {
             flag.store(true, Ordering::Release);
             bridge.application().notify();
         });
-        self.send(What::Remove(reply))?;
-        let deadline = deadline_after(timeout);
+        send(self, reply)?;
         match self.wait_for(deadline, || done.load(Ordering::Acquire).then_some(())) {
             Some(()) => Ok(()),
             None => Err(Error::new(ErrorKind::Timeout, "the engine did not answer in time")),
@@ -270,6 +309,10 @@ impl Drop for Consumer {
     fn drop(&mut self) {
         if !self.is_closed {
             // Nobody waits for the outcome.
+            if self.group.is_some() {
+                let remove = What::RemoveMember(Reply::new(|()| {}));
+                drop(self.engine.send(Feeder::Network, self.id, remove));
+            }
             drop(self.send(What::Remove(Reply::new(|()| {}))));
         }
     }

@@ -9,6 +9,7 @@ mod assignment;
 pub mod config;
 mod consumer;
 mod engine;
+mod group;
 mod inflate;
 mod offsets;
 mod partition;
@@ -21,6 +22,9 @@ pub use assignment::Offset;
 pub use config::Config;
 pub use consumer::{Consumer, WakeupHandle};
 pub use engine::Engine;
+pub use group::{
+    CommitCallback, GroupMembershipOperation, GroupMetadata, RebalanceListener,
+};
 pub use offsets::{OffsetAndTimestamp, Watermarks};
 pub use poll::PollLimits;
 pub use records::{EventKind, Iter, PartitionEvent, PartitionRun, Record, Records};

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::inflate::{InflateFailure, InflatePool};
 use super::records::{EventKind, PartitionEvent, PartitionRun, Parts};
 use crate::buffer::Slice;
+use crate::coordinator::notice::Committed as OffsetAndMetadata;
 use crate::error::{Error, ErrorKind};
 use crate::record::{BatchCursor, BatchHeader, Codec, DecodeLimits};
 use crate::ring::bridge::Bridge;
@@ -100,6 +101,16 @@ pub(super) struct Partition {
     pub(super) is_listed: bool,
     /// What stopped it, until a seek.
     pub(super) failed: Option<Error>,
+    /// Whether the loop has been told from where it is read; until then the group is being asked.
+    pub(super) is_started: bool,
+    /// Whether it is about to go to another member: nothing of it is delivered any more.
+    pub(super) is_held: bool,
+    /// The leader epoch of what lies before the position, −1 where it is not known.
+    pub(super) epoch: i32,
+    /// What the application has marked for the next commit.
+    pub(super) stored: Option<OffsetAndMetadata>,
+    /// The offset that was committed last without the application's doing.
+    pub(super) committed: Option<i64>,
 }
 
 impl Partition {
@@ -117,6 +128,11 @@ impl Partition {
             paused: false,
             is_listed: false,
             failed: None,
+            is_started: false,
+            is_held: false,
+            epoch: -1,
+            stored: None,
+            committed: None,
         }
     }
 
@@ -124,6 +140,7 @@ impl Partition {
     pub(super) fn handle_seek(&mut self, position: Option<i64>) {
         self.stamp = self.stamp.wrapping_add(1);
         self.position = position;
+        self.epoch = -1;
         self.failed = None;
         self.drop_buffered();
     }
@@ -283,6 +300,7 @@ impl Partition {
             let Ok(header) = BatchHeader::parse(rest) else { break };
             if header.is_control() || header.record_count == 0 || header.next_offset() <= position {
                 self.position = Some(position.max(header.next_offset()));
+                self.epoch = header.partition_leader_epoch;
                 open.at += header.size();
                 continue;
             }
@@ -344,6 +362,7 @@ impl Partition {
         if done {
             self.position = self.position.max(Some(header.next_offset()));
         }
+        self.epoch = header.partition_leader_epoch;
         let next_offset = self.position.unwrap_or(0);
         let Some(open) = &self.open else { return };
         let (epoch, stamp_type) = (header.partition_leader_epoch, header.timestamp_type());

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::engine::Feeder;
 use super::consumer::{Consumer, clock, deadline_after};
 use super::partition::{Filled, Filling};
 use super::records::Records;
@@ -38,16 +39,32 @@ impl Consumer {
     ///
     /// As [`Consumer::poll`], and [`ErrorKind::InvalidArgument`] for a limit of 0.
     pub fn poll_with(&mut self, timeout: Duration, limits: PollLimits) -> Result<Option<Records>> {
-        self.check()?;
+        self.check_outside_of_callback()?;
         if limits.max_records == 0 || limits.max_bytes == 0 {
             return Err(Error::new(ErrorKind::InvalidArgument, "a poll's limit is 0"));
         }
         self.counters.polls += 1;
+        if self.group.is_none() {
+            return self.poll_until(timeout, limits);
+        }
+        if let Some(group) = &self.group {
+            group.begin_poll();
+        }
+        let polled = self.poll_until(timeout, limits);
+        let wake_at = self.group.as_mut().and_then(|group| group.end_poll(clock()));
+        if wake_at.is_some() {
+            self.engine.send(Feeder::Network, self.id, What::WakeAt(wake_at))?;
+        }
+        polled
+    }
+
+    fn poll_until(&mut self, timeout: Duration, limits: PollLimits) -> Result<Option<Records>> {
         self.bridge.application().disarm();
         self.bridge.application().signal().drain();
         let mut deadline = None;
         loop {
             self.check_wakeup()?;
+            self.drive_group()?;
             if let Some(records) = self.gather(limits)? {
                 return Ok(Some(records));
             }
@@ -67,7 +84,7 @@ impl Consumer {
             if left == Some(Duration::ZERO) {
                 return Ok(None);
             }
-            match self.bridge.application().signal().wait(left) {
+            match self.bridge.application().signal().wait(self.until_due(left)) {
                 Ok(Waited::Signalled) => self.bridge.application().signal().drain(),
                 Ok(Waited::TimedOut) => {}
                 Ok(Waited::Interrupted) => return Ok(None),
@@ -76,9 +93,19 @@ impl Consumer {
         }
     }
 
+    /// Shortens a wait to when the group has something to do.
+    fn until_due(&self, left: Option<Duration>) -> Option<Duration> {
+        let due = self.group.as_ref().and_then(|group| group.due_at());
+        let due = due.map(|due| due.saturating_duration_since(clock()));
+        due.map_or(left, |due| Some(left.map_or(due, |left| left.min(due))))
+    }
+
     /// Tells whether there is something for a poll to look at that is not listed yet.
     pub(super) fn has_news(&self) -> bool {
-        !self.ready.is_empty() || self.is_woken() || self.bridge.is_dead()
+        !self.ready.is_empty()
+            || self.is_woken()
+            || self.bridge.is_dead()
+            || self.group.as_ref().is_some_and(|group| group.has_news())
     }
 
     /// Puts the partitions that have become ready on the list.
@@ -114,8 +141,8 @@ impl Consumer {
         for _ in 0..self.listed.len() {
             let Some(index) = self.listed.pop_front() else { break };
             let Some(partition) = self.partitions.get_mut(index) else { continue };
-            if partition.paused {
-                // Listed again when it is resumed.
+            if partition.paused || partition.is_held {
+                // Listed again when it is resumed; what is held goes.
                 partition.is_listed = false;
                 continue;
             }

@@ -3,18 +3,24 @@
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::config::{
-    AddressFamily, BackoffConfig, BrokerAddress, ConsumerConfig, MetadataRecovery, OffsetReset,
+    AddressFamily, BackoffConfig, BrokerAddress, ConsumerConfig, GroupConfig, MetadataRecovery,
+    OffsetReset, Source,
 };
 use crate::backoff::BackoffLimits;
+use crate::coordinator::settings::MemberSettings;
 use crate::fetch::cluster::ClusterSettings;
 use crate::fetch::connection::{self, ConnectionSettings, SocketSettings};
 use crate::fetch::consumer::{FetchSettings, ResetPolicy};
+use crate::net::group_service::{ServiceSettings, socket_path};
 
 /// The highest Fetch version: 13 and later name topics by id, and go with fetch sessions.
 const FETCH_VERSION_MAX: i16 = 12;
 
+/// How old a list of the topics in log directories may become.
+const LOCAL_TOPICS_MAX_AGE: Duration = Duration::from_secs(1);
+
 /// No time is longer: a clock to which it is added must not overflow.
-const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+pub(super) const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 
 pub(super) fn cluster(config: &ConsumerConfig, servers: &[BrokerAddress]) -> ClusterSettings {
     ClusterSettings {
@@ -26,6 +32,56 @@ pub(super) fn cluster(config: &ConsumerConfig, servers: &[BrokerAddress]) -> Clu
         reconnect: backoff(config.connection.reconnect_backoff),
         setup_timeout: backoff(config.connection.setup_timeout),
         rebootstrap: config.metadata.recovery == MetadataRecovery::Rebootstrap,
+    }
+}
+
+/// Returns where a group's coordinator is asked for: the brokers, or the socket of the log
+/// directories' own.
+pub(super) fn group_cluster(config: &ConsumerConfig) -> ClusterSettings {
+    match &config.source {
+        Source::Brokers(servers) => cluster(config, servers),
+        Source::LogDirs(paths) => {
+            let socket = paths.first().map(|dir| socket_path(dir)).unwrap_or_default();
+            let bootstrap = vec![(format!("unix:{}", socket.display()), 0)];
+            ClusterSettings { bootstrap, ..cluster(config, &[]) }
+        }
+    }
+}
+
+/// Returns what the coordinator of the log directories runs by, if this process comes to hold it.
+pub(super) fn service(config: &ConsumerConfig, group: &GroupConfig) -> Option<ServiceSettings> {
+    let Source::LogDirs(paths) = &config.source else { return None };
+    let embedded = &group.embedded;
+    Some(ServiceSettings {
+        dir: paths.first()?.clone(),
+        initial_rebalance_delay: embedded.initial_rebalance_delay,
+        session_timeout_min: embedded.session_timeout_min,
+        session_timeout_max: embedded.session_timeout_max,
+        offsets_partitions: embedded.offsets_partitions,
+        offsets_retention: embedded.offsets_retention,
+    })
+}
+
+/// Returns what a member of a group runs by.
+pub(super) fn member(config: &ConsumerConfig, group: &GroupConfig) -> MemberSettings {
+    MemberSettings {
+        group_id: group.group_id.clone(),
+        group_instance_id: group.group_instance_id.clone(),
+        session_timeout: group.session_timeout,
+        heartbeat_interval: group.heartbeat_interval,
+        max_poll_interval: group.max_poll_interval,
+        request_timeout: config.connection.request_timeout.min(LONGEST),
+        retry: backoff(config.connection.retry_backoff),
+    }
+}
+
+/// Returns how old what is known of topics may become: directories are listed more often than
+/// brokers are asked, since that costs little.
+pub(super) fn topics_max_age(config: &ConsumerConfig) -> Duration {
+    let max_age = config.metadata.max_age.min(LONGEST);
+    match config.source {
+        Source::Brokers(_) => max_age,
+        Source::LogDirs(_) => max_age.min(LOCAL_TOPICS_MAX_AGE),
     }
 }
 
@@ -46,7 +102,7 @@ pub(super) fn fetch(config: &ConsumerConfig, now: Instant) -> FetchSettings {
     }
 }
 
-fn connection(config: &ConsumerConfig) -> ConnectionSettings {
+pub(super) fn connection(config: &ConsumerConfig) -> ConnectionSettings {
     ConnectionSettings {
         client_id: config.client_id.clone(),
         request_timeout: config.connection.request_timeout.min(LONGEST),
@@ -76,6 +132,6 @@ fn reset(policy: OffsetReset) -> ResetPolicy {
     }
 }
 
-fn backoff(config: BackoffConfig) -> BackoffLimits {
+pub(super) fn backoff(config: BackoffConfig) -> BackoffLimits {
     BackoffLimits { initial: config.initial.min(LONGEST), max: config.max.min(LONGEST) }
 }

@@ -20,6 +20,8 @@ pub enum MemberCommand {
     /// [`Notice::Assigned`]: super::notice::Notice::Assigned
     /// [`Notice::Failed`]: super::notice::Notice::Failed
     Join {
+        /// The join's number, above those of earlier ones.
+        join: u64,
         /// The assignors by name, the one it likes best first, each with the subscription's bytes.
         protocols: Vec<(String, Vec<u8>)>,
         /// Why, for the broker's log (KIP-800).

@@ -72,6 +72,8 @@ pub struct Member {
     commits: Commits,
     fetches: Vec<PendingFetch>,
     leave: Option<PendingLeave>,
+    /// The number of the last join that it was told of.
+    joins: u64,
     /// Why membership is over for good.
     failed: Option<Error>,
 }
@@ -91,6 +93,7 @@ impl Member {
             commits: Commits::default(),
             fetches: Vec::new(),
             leave: None,
+            joins: 0,
             failed: None,
         }
     }
@@ -102,7 +105,10 @@ impl Member {
             return;
         }
         match command {
-            MemberCommand::Join { protocols, reason } => self.join(now, protocols, reason),
+            MemberCommand::Join { join, protocols, reason } => {
+                self.joins = join;
+                self.join(now, protocols, reason);
+            }
             MemberCommand::Assign { generation, assignments } => {
                 self.assign(generation, assignments);
             }

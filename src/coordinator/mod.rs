@@ -12,9 +12,12 @@
 //! that a seed replays a failure exactly.
 
 pub mod action;
+pub mod assignor;
 pub mod command;
 pub mod member;
 pub mod notice;
+pub mod participant;
 pub mod poll_clock;
 pub mod request;
 pub mod settings;
+pub mod subscription;

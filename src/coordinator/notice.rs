@@ -14,6 +14,9 @@ pub enum Notice {
     ///
     /// [`MemberCommand::Join`]: super::command::MemberCommand::Join
     Rejoin {
+        /// The number of the last join that the member had been told of: a later one crossed with
+        /// this notice.
+        join: u64,
         /// Why.
         reason: String,
     },
@@ -23,6 +26,9 @@ pub enum Notice {
     ///
     /// [`MemberCommand::Join`]: super::command::MemberCommand::Join
     Lost {
+        /// The number of the last join that the member had been told of: a later one crossed with
+        /// this notice, and is under way.
+        join: u64,
         /// Why.
         reason: String,
     },

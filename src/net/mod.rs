@@ -13,6 +13,7 @@ pub mod event_loop;
 mod file_consumer;
 mod file_cursor;
 pub mod file_loop;
+pub mod group_service;
 mod file_question;
 mod file_read;
 mod file_watch;

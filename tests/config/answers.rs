@@ -38,8 +38,8 @@ pub(crate) const ANSWERS: &[(&str, &str, Answer)] = &[
     ("topic.blacklist", "^secret", NotBuilt),
     // Group
     ("group.id", "", Taken),
-    ("group.id", "orders", NotBuilt),
-    ("group.instance.id", "a", NotBuilt),
+    ("group.id", "orders", Taken),
+    ("group.instance.id", "a", Taken),
     ("group.protocol", "classic", Taken),
     ("group.protocol", "CLASSIC", Taken),
     ("group.protocol", "consumer", NotBuilt),
@@ -54,8 +54,8 @@ pub(crate) const ANSWERS: &[(&str, &str, Answer)] = &[
     ("coordinator.query.interval.ms", "600000", Taken),
     // Offsets and reading semantics
     ("enable.auto.commit", "false", Taken),
-    ("enable.auto.commit", "true", NotBuilt),
-    ("auto.commit.enable", "true", NotBuilt),
+    ("enable.auto.commit", "true", Taken),
+    ("auto.commit.enable", "true", Taken),
     ("auto.commit.interval.ms", "5000", Taken),
     ("enable.auto.offset.store", "false", Taken),
     ("auto.offset.reset", "earliest", Taken),
@@ -189,4 +189,17 @@ pub(crate) const CHANGES: &[(&str, &str)] = &[
     ("connections.max.idle.ms", "0"), ("receive.buffer.bytes", "65536"),
     ("send.buffer.bytes", "65536"), ("socket.keepalive.enable", "false"),
     ("socket.nagle.disable", "false"), ("broker.address.family", "v6"),
+    ("exclude.internal.topics", "false"), ("group.id", "h"), ("group.instance.id", "x"),
+    ("partition.assignment.strategy", "range"), ("session.timeout.ms", "10000"),
+    ("heartbeat.interval.ms", "1000"), ("max.poll.interval.ms", "1000"),
+    ("internal.leave.group.on.close", "false"), ("enable.auto.commit", "false"),
+    ("auto.commit.interval.ms", "1"), ("enable.auto.offset.store", "false"),
+];
+
+/// A setting of every property that a coordinator of log directories reads, not the default.
+#[rustfmt::skip]
+pub(crate) const LOCAL_CHANGES: &[(&str, &str)] = &[
+    ("group.initial.rebalance.delay.ms", "1"), ("group.min.session.timeout.ms", "1"),
+    ("group.max.session.timeout.ms", "60000"), ("offsets.topic.num.partitions", "1"),
+    ("offsets.retention.minutes", "1"),
 ];

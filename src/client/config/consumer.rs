@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::address::BrokerAddress;
+use super::group::GroupConfig;
 pub use crate::log::ReadMode as LogReadMode;
 
 /// A checked configuration, made by [`Config::consumer`](super::Config::consumer).
@@ -41,6 +42,8 @@ pub struct ConsumerConfig {
     pub metadata: MetadataConfig,
     /// How brokers are connected to.
     pub connection: ConnectionConfig,
+    /// The group, where there is one (`group.id`).
+    pub group: Option<GroupConfig>,
     pub(super) warnings: Vec<String>,
 }
 
@@ -109,6 +112,8 @@ pub struct MetadataConfig {
     pub max_age: Duration,
     /// What happens when no known broker answers (`metadata.recovery.strategy`).
     pub recovery: MetadataRecovery,
+    /// Whether a pattern leaves Kafka's own topics out (`exclude.internal.topics`).
+    pub excludes_internal_topics: bool,
     /// Whether to ask for a topic may create it (`allow.auto.create.topics`).
     pub auto_create_topics: bool,
 }

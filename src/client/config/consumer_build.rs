@@ -10,6 +10,7 @@ use super::consumer::{
     AddressFamily, BackoffConfig, ConnectionConfig, ConsumerConfig, FetchConfig, IsolationLevel,
     LogReadMode, MetadataConfig, MetadataRecovery, OffsetReset, Source,
 };
+use super::group::GroupConfig;
 use super::iso_duration;
 use super::property::Support;
 use super::settings::{Config, Setting};
@@ -50,6 +51,7 @@ impl ConsumerConfig {
             },
             fetch,
             metadata: values.metadata()?,
+            group: GroupConfig::build(&values, &mut warnings)?,
             connection: values.connection(&fetch, &mut warnings)?,
             warnings,
         })
@@ -57,7 +59,7 @@ impl ConsumerConfig {
 }
 
 /// Typed access to what was set or is the default.
-struct Values<'a> {
+pub(super) struct Values<'a> {
     config: &'a Config,
 }
 
@@ -156,6 +158,7 @@ impl<'a> Values<'a> {
                 "none" => MetadataRecovery::None,
                 _ => MetadataRecovery::Rebootstrap,
             },
+            excludes_internal_topics: self.boolean("exclude.internal.topics"),
             auto_create_topics: self.boolean("allow.auto.create.topics"),
         })
     }
@@ -234,23 +237,23 @@ impl<'a> Values<'a> {
         Ok(u64::try_from(value).ok().filter(|&value| value > 0))
     }
 
-    fn millis(&self, name: &str) -> Result<Duration> {
+    pub(super) fn millis(&self, name: &str) -> Result<Duration> {
         self.number(name).map(Duration::from_millis)
     }
 
-    fn number<N: std::str::FromStr>(&self, name: &str) -> Result<N> {
+    pub(super) fn number<N: std::str::FromStr>(&self, name: &str) -> Result<N> {
         self.text(name).parse().map_err(|_| misread(name))
     }
 
-    fn boolean(&self, name: &str) -> bool {
+    pub(super) fn boolean(&self, name: &str) -> bool {
         self.text(name) == "true"
     }
 
-    fn text(&self, name: &str) -> &'a str {
+    pub(super) fn text(&self, name: &str) -> &'a str {
         self.config.get(name).unwrap_or_default()
     }
 
-    fn is_set(&self, name: &str) -> bool {
+    pub(super) fn is_set(&self, name: &str) -> bool {
         self.config.settings().iter().any(|setting| setting.property.name() == name)
     }
 }
@@ -329,11 +332,11 @@ fn without_effect(config: &Config) -> Option<String> {
     Some(format!("without effect in this consumer: {}", ignored.join(", ")))
 }
 
-fn fault(text: impl Into<String>) -> Error {
+pub(super) fn fault(text: impl Into<String>) -> Error {
     Error::new(ErrorKind::Config, text)
 }
 
 /// A value that [`Config::set`] let pass and that cannot be typed: out of this machine's range.
-fn misread(name: &str) -> Error {
+pub(super) fn misread(name: &str) -> Error {
     fault(format!("{name} is out of range on this machine"))
 }

@@ -17,9 +17,9 @@
 //!
 //! Defaults that differ from Java's, each on purpose: `client.id` is `kfetch`; the socket buffers
 //! are the operating system's, because Java's 64 KiB bounds what a connection carries in a round
-//! trip; and no default asks for what is not built, so `enable.auto.commit`,
-//! `enable.metrics.push` and `metadata.cluster.check.enable` are `false`. Java turns the first off
-//! itself for a consumer without a group.
+//! trip; and no default asks for what is not built, so `enable.metrics.push` and
+//! `metadata.cluster.check.enable` are `false`. `enable.auto.commit` is `true` and means nothing
+//! without a group.
 //!
 //! # Values
 //!
@@ -34,6 +34,7 @@
 mod address;
 mod consumer;
 mod consumer_build;
+mod group;
 mod iso_duration;
 mod nearest;
 mod properties_file;
@@ -47,6 +48,7 @@ pub use consumer::{
     AddressFamily, BackoffConfig, ConnectionConfig, ConsumerConfig, FetchConfig, IsolationLevel,
     LogReadMode, MetadataConfig, MetadataRecovery, OffsetReset, Source,
 };
+pub use group::{AutoCommit, EmbeddedGroupConfig, GroupConfig};
 pub use property::{Property, Support};
 pub use settings::Config;
 pub use table::properties;

@@ -263,7 +263,7 @@ impl Member {
     pub(super) fn lose(&mut self, reason: &str) {
         self.place.reset();
         self.drop_held();
-        self.notify(Notice::Lost { reason: reason.to_owned() });
+        self.notify(Notice::Lost { join: self.joins, reason: reason.to_owned() });
     }
 
     /// Gives up what the coordinator holds, by a connection anew.

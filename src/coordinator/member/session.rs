@@ -164,7 +164,7 @@ impl Member {
     pub(super) fn ask_to_rejoin(&mut self, reason: &str) {
         if self.place.phase == (Phase::Joined { rejoins: false }) {
             self.place.phase = Phase::Joined { rejoins: true };
-            self.notify(Notice::Rejoin { reason: reason.to_owned() });
+            self.notify(Notice::Rejoin { join: self.joins, reason: reason.to_owned() });
         }
     }
 

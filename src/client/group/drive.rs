@@ -1,0 +1,143 @@
+//! What a poll does for the group before it looks for records.
+
+use std::time::Instant;
+
+use super::commit::Done;
+use crate::client::consumer::{Consumer, clock};
+use crate::client::settings::LONGEST;
+use crate::coordinator::notice::Notice;
+use crate::coordinator::participant::{Task, TopicCount};
+use crate::error::Result;
+use crate::fetch::reply::{Reply, TopicInfo};
+use crate::net::command::What;
+
+impl Consumer {
+    /// Does what the group wants done: answers notices, calls the application back, commits.
+    ///
+    /// # Errors
+    ///
+    /// What the application is to be told, one error at a time, and for ever what ended the
+    /// membership.
+    pub(in crate::client) fn drive_group(&mut self) -> Result<()> {
+        if self.group.as_ref().is_none_or(|group| group.is_calling) {
+            return Ok(());
+        }
+        let now = clock();
+        self.take_notices(now);
+        self.take_topics(now);
+        self.run_commit_callbacks();
+        self.finish_revocation(now);
+        self.restart(now)?;
+        while let Some(task) = self.group.as_mut().and_then(|group| group.participant.poll_task()) {
+            self.perform(task, now)?;
+        }
+        self.auto_commit(now)?;
+        let Some(group) = &mut self.group else { return Ok(()) };
+        if let Some(error) = group.errors.pop_front().or_else(|| group.failed.clone()) {
+            return Err(error);
+        }
+        Ok(())
+    }
+
+    /// Takes what the member has sent: answers to commits and questions are dealt with at once,
+    /// the rest when the application is not being called back.
+    pub(in crate::client) fn take_notices(&mut self, now: Instant) {
+        loop {
+            let Some(group) = &mut self.group else { return };
+            let Ok(notice) = group.notices.try_recv() else { return };
+            match notice {
+                Notice::Committed { id, result } => self.handle_committed(id, result),
+                Notice::Fetched { id, result } => self.handle_fetched(id, result, now),
+                other => group.participant.handle_notice(other, now),
+            }
+        }
+    }
+
+    /// Tells whether the member has sent something.
+    pub(in crate::client) fn has_notice(&self) -> bool {
+        self.group.as_ref().is_some_and(|group| !group.notices.is_empty())
+    }
+
+    fn take_topics(&mut self, now: Instant) {
+        let Some(group) = &mut self.group else { return };
+        while let Ok((ask, answer)) = group.topics.1.try_recv() {
+            group.participant.handle_topics(ask, answer, now);
+        }
+        if group.participant.poll_timeout().is_some_and(|at| at <= now) {
+            group.participant.handle_timeout(now);
+        }
+    }
+
+    fn perform(&mut self, task: Task, now: Instant) -> Result<()> {
+        match task {
+            Task::Send(command) => self.send_member(command)?,
+            Task::Revoke(partitions) => self.begin_revocation(partitions, false, now)?,
+            Task::Lose(partitions) => self.begin_revocation(partitions, true, now)?,
+            Task::Assign(partitions) => self.take_on(&partitions)?,
+            Task::AskTopics { ask, names } => self.ask_for_group(ask, names, now)?,
+            Task::Fail(error) => {
+                if let Some(group) = &mut self.group {
+                    match error.is_fatal() {
+                        true => group.failed = Some(error),
+                        false => group.errors.push_back(error),
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Looks topics up for the participant, without waiting.
+    fn ask_for_group(
+        &mut self,
+        ask: u64,
+        names: Option<Vec<String>>,
+        now: Instant,
+    ) -> Result<()> {
+        let Some(group) = &self.group else { return Ok(()) };
+        let (sender, bridge) = (group.topics.0.clone(), std::sync::Arc::clone(&self.bridge));
+        let reply = Reply::new(move |answer: Result<Vec<TopicInfo>>| {
+            let counts = answer.map(|topics| topics.into_iter().map(count).collect());
+            drop(sender.send((ask, counts)));
+            bridge.application().notify();
+        });
+        let deadline = now + self.config.connection.request_timeout.min(LONGEST);
+        self.send(What::Topics(names, deadline, reply))
+    }
+
+    /// Calls back for the commits that are done, in the order in which they were made.
+    pub(super) fn run_commit_callbacks(&mut self) {
+        while let Some(done) = self.group.as_mut().and_then(|group| group.done.pop_front()) {
+            let Done { callback, offsets, result } = done;
+            self.call_back(|consumer| callback(consumer, &offsets, result));
+        }
+    }
+
+    /// Runs the application's code with this consumer, which refuses some calls meanwhile.
+    pub(super) fn call_back(&mut self, run: impl FnOnce(&mut Self)) {
+        self.set_calling(true);
+        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| run(self)));
+        self.set_calling(false);
+        if let Err(panic) = outcome {
+            std::panic::resume_unwind(panic);
+        }
+    }
+
+    fn set_calling(&mut self, is_calling: bool) {
+        if let Some(group) = &mut self.group {
+            group.is_calling = is_calling;
+        }
+    }
+}
+
+fn count(topic: TopicInfo) -> TopicCount {
+    // What lies between two partitions that exist will exist: numbers have no gaps.
+    let highest = |partitions: Vec<crate::fetch::reply::PartitionInfo>| {
+        partitions.iter().map(|partition| partition.partition).max().map_or(0, |last| last + 1)
+    };
+    TopicCount {
+        name: topic.name,
+        partitions: topic.partitions.ok().map(highest),
+        is_internal: topic.is_internal,
+    }
+}

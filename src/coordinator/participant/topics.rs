@@ -1,0 +1,127 @@
+//! Which topics a participant watches: those that its pattern may match, and as the leader those
+//! that the group has subscribed to.
+
+#![forbid(unsafe_code)]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use crate::backoff::{Backoff, BackoffLimits};
+
+/// A topic as far as an assignor needs to know it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TopicCount {
+    /// The name.
+    pub name: String,
+    /// How many partitions it has; none where there is no such topic, or it cannot be told.
+    pub partitions: Option<i32>,
+    /// Whether it is Kafka's own, such as `__consumer_offsets`.
+    pub is_internal: bool,
+}
+
+/// Why topics were asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// When the assignor needs them.
+    Lead,
+    /// When the pattern has to be resolved, or something may have changed.
+    Watch,
+}
+
+/// What is watched, and when to look next.
+#[derive(Debug)]
+pub(super) struct Watch {
+    max_age: Duration,
+    retry: BackoffLimits,
+    backoff: Backoff,
+    next_ask: u64,
+    asking: Option<(u64, Purpose)>,
+    look_at: Option<Instant>,
+    /// What the last assignment was made of, if this member made it.
+    led: Option<BTreeMap<String, Option<i32>>>,
+}
+
+impl Watch {
+    pub(super) fn new(max_age: Duration, retry: BackoffLimits) -> Self {
+        let (backoff, next_ask, asking, look_at) = (Backoff::default(), 0, None, None);
+        Self { max_age, retry, backoff, next_ask, asking, look_at, led: None }
+    }
+
+    /// Begins a question; an earlier one is forgotten.
+    pub(super) fn ask(&mut self, purpose: Purpose) -> u64 {
+        self.next_ask += 1;
+        self.asking = Some((self.next_ask, purpose));
+        self.look_at = None;
+        self.next_ask
+    }
+
+    /// Takes the answer to a question, unless it was forgotten.
+    pub(super) fn take(&mut self, ask: u64) -> Option<Purpose> {
+        let (_, purpose) = self.asking.take_if(|(asked, _)| *asked == ask)?;
+        Some(purpose)
+    }
+
+    /// Says that the last question failed, or that something is missing that may yet be made.
+    pub(super) fn look_soon(&mut self, now: Instant) {
+        let delay = self.backoff.nominal_delay(self.retry).min(self.max_age);
+        self.backoff.count();
+        self.look_at = Some(now + delay);
+    }
+
+    /// Says that all was there.
+    pub(super) fn look_later(&mut self, now: Instant) {
+        self.backoff.reset();
+        self.look_at = Some(now + self.max_age);
+    }
+
+    /// Returns when to look next; none while an answer is awaited or nothing is watched.
+    pub(super) fn look_at(&self) -> Option<Instant> {
+        self.look_at.filter(|_| self.asking.is_none())
+    }
+
+    /// Remembers what an assignment was made of.
+    pub(super) fn lead(&mut self, topics: BTreeMap<String, Option<i32>>) {
+        self.led = Some(topics);
+    }
+
+    /// Forgets it: another leads.
+    pub(super) fn follow(&mut self) {
+        self.led = None;
+    }
+
+    /// Forgets everything: nothing is subscribed to.
+    pub(super) fn stop(&mut self) {
+        (self.asking, self.look_at, self.led) = (None, None, None);
+        self.backoff.reset();
+    }
+
+    /// Returns the topics that the leader watches.
+    pub(super) fn led(&self) -> Option<&BTreeMap<String, Option<i32>>> {
+        self.led.as_ref()
+    }
+
+    /// Returns the first topic whose partitions are not what the assignment was made of.
+    pub(super) fn changed(&self, found: &BTreeMap<&str, i32>) -> Option<&str> {
+        let led = self.led.as_ref()?;
+        let differs = |(name, count): &(&String, &Option<i32>)| {
+            found.get(name.as_str()).copied() != **count
+        };
+        led.iter().find(differs).map(|(name, _)| name.as_str())
+    }
+}
+
+/// Returns the topics that exist with their partition counts.
+pub(super) fn existing(topics: &[TopicCount]) -> BTreeMap<&str, i32> {
+    let count = |topic: &TopicCount| topic.partitions.filter(|count| *count > 0);
+    topics.iter().filter_map(|topic| Some((topic.name.as_str(), count(topic)?))).collect()
+}
+
+/// Returns the names of the topics that exist and that `is_wanted`.
+pub(super) fn matching(
+    topics: &[TopicCount],
+    is_wanted: impl Fn(&TopicCount) -> bool,
+) -> BTreeSet<String> {
+    let exists = |topic: &&TopicCount| topic.partitions.is_some_and(|count| count > 0);
+    let wanted = topics.iter().filter(exists).filter(|topic| is_wanted(topic));
+    wanted.map(|topic| topic.name.clone()).collect()
+}
