@@ -8,9 +8,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use kfetch::{
-    Config, Consumer, ErrorKind, OffsetAndMetadata, RebalanceListener, TopicPartition,
-};
+use kfetch::{Config, Consumer, ErrorKind, OffsetAndMetadata, RebalanceListener, TopicPartition};
 use support::kafka::Cluster;
 use support::producer::Record;
 
@@ -137,8 +135,7 @@ fn one_member_gets_all_and_the_next_goes_on_where_it_committed() {
     first.consumer.commit_sync(SOON).unwrap();
     let partitions: Vec<_> = (0..3).map(|number| TopicPartition::new("all", number)).collect();
     let committed = first.consumer.committed(&partitions, SOON).unwrap();
-    let offsets: Vec<i64> =
-        committed.into_iter().map(|one| one.unwrap().unwrap().offset).collect();
+    let offsets: Vec<i64> = committed.into_iter().map(|one| one.unwrap().unwrap().offset).collect();
     assert_eq!(offsets, [100, 100, 100]);
     first.consumer.close(SOON).unwrap();
     assert_eq!(first.listener.told().last(), Some(&Told::Revoked(vec![0, 1, 2])));

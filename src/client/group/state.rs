@@ -1,5 +1,6 @@
 //! What a consumer with a group holds beside its partitions.
 
+use std::any::Any;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -41,6 +42,8 @@ pub(in crate::client) struct Group {
     pub(super) done: VecDeque<super::commit::Done>,
     /// Errors that polls are to return, one each.
     pub(super) errors: VecDeque<Error>,
+    /// What the application's code panicked with, until all is in order to go on with it.
+    pub(super) panic: Option<Box<dyn Any + Send>>,
     /// What ended the membership for good.
     pub(super) failed: Option<Error>,
     pub(super) revoking: Option<Revoking>,
@@ -106,6 +109,7 @@ impl Group {
             settled: HashMap::new(),
             done: VecDeque::new(),
             errors: VecDeque::new(),
+            panic: None,
             failed: None,
             revoking: None,
             restart: None,
@@ -155,6 +159,11 @@ impl Group {
         }
         self.wake_at = Some(wake_at);
         Some(wake_at)
+    }
+
+    /// Tells whether a commit has not been answered.
+    pub(super) fn is_committing(&self) -> bool {
+        self.waiting.values().any(|waiting| !matches!(waiting, Waiting::Start(_)))
     }
 
     /// Returns how long a wait inside of a rebalance may be.

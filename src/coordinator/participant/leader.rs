@@ -48,8 +48,25 @@ impl Lead {
         let mut out = Vec::new();
         for (i, m) in self.members.iter().enumerate() {
             let sub = ConsumerProtocolSubscription::decode(&m.metadata).unwrap();
-            let lists: Vec<(&str, Vec<i32>)> = sub.topics.iter().map(|t| (*t, (0..found.get(t).copied().unwrap_or(0)).filter(|p| *p as usize % n == i).collect())).collect();
-            let a = ConsumerProtocolAssignment { assigned_partitions: lists.iter().map(|(t, p)| TopicPartitions { topic: t, partitions: Int32Array::Values(p) }).collect(), user_data: None };
+            let lists: Vec<(&str, Vec<i32>)> = sub
+                .topics
+                .iter()
+                .map(|t| {
+                    (
+                        *t,
+                        (0..found.get(t).copied().unwrap_or(0))
+                            .filter(|p| *p as usize % n == i)
+                            .collect(),
+                    )
+                })
+                .collect();
+            let a = ConsumerProtocolAssignment {
+                assigned_partitions: lists
+                    .iter()
+                    .map(|(t, p)| TopicPartitions { topic: t, partitions: Int32Array::Values(p) })
+                    .collect(),
+                user_data: None,
+            };
             let mut bytes = Vec::new();
             a.encode(3, &mut bytes).unwrap();
             out.push((m.member_id.clone(), bytes));

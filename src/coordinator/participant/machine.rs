@@ -126,7 +126,7 @@ impl Participant {
         match self.phase {
             Phase::Idle if resolves => self.phase = Phase::Looking,
             Phase::Looking if resolves => {}
-            Phase::Idle | Phase::Looking => self.rejoin("the application has subscribed", now),
+            Phase::Idle | Phase::Looking => self.rejoin("the application has subscribed"),
             Phase::Failed => {}
             _ if resolves || is_same => {}
             _ => self.wish = Some("the subscription has changed".to_owned()),
@@ -206,7 +206,7 @@ impl Participant {
     pub fn handle_topics(&mut self, ask: u64, answer: Result<Vec<TopicCount>>, now: Instant) {
         let Some(purpose) = self.watch.take(ask) else { return };
         let Ok(topics) = answer else { return self.watch.look_soon(now) };
-        self.resolve(&topics, now);
+        self.resolve(&topics);
         match purpose {
             Purpose::Lead => self.run_assignor(&topics, now),
             Purpose::Watch => self.compare(&topics),
@@ -288,7 +288,7 @@ impl Participant {
             } else if matches!(self.phase, Phase::Stable)
                 && let Some(reason) = self.wish.take()
             {
-                self.rejoin(&reason, now);
+                self.rejoin(&reason);
             } else {
                 return;
             }
@@ -299,7 +299,7 @@ impl Participant {
         match notice {
             Notice::Rejoin { join, reason } => {
                 if join == self.joins && matches!(self.phase, Phase::Stable) {
-                    self.rejoin(&reason, now);
+                    self.rejoin(&reason);
                 }
             }
             Notice::Lost { join, reason } => self.lose(join, reason),
@@ -329,7 +329,7 @@ impl Participant {
     }
 
     /// Revokes what has to go before the next join, and joins.
-    fn rejoin(&mut self, reason: &str, _now: Instant) {
+    fn rejoin(&mut self, reason: &str) {
         let Some(subscription) = &self.subscription else { return };
         let goes = |partition: &&TopicPartition| {
             !self.is_cooperative() || !subscription.has(&partition.topic)
@@ -482,8 +482,7 @@ impl Participant {
 
     /// Asks for the topics that are watched.
     fn look(&mut self, purpose: Purpose) {
-        let is_pattern =
-            self.subscription.as_ref().is_some_and(|known| known.pattern().is_some());
+        let is_pattern = self.subscription.as_ref().is_some_and(|known| known.pattern().is_some());
         let names = match (&self.phase, self.watch.led()) {
             _ if is_pattern => None,
             (Phase::Leading(lead), _) => Some(lead.topics()),
@@ -495,7 +494,7 @@ impl Participant {
     }
 
     /// Resolves the pattern anew.
-    fn resolve(&mut self, topics: &[TopicCount], now: Instant) {
+    fn resolve(&mut self, topics: &[TopicCount]) {
         let excludes_internal = self.settings.excludes_internal;
         let Some(Subscription::Pattern { pattern, found }) = &mut self.subscription else { return };
         let wanted = |topic: &TopicCount| {
@@ -507,7 +506,7 @@ impl Participant {
         }
         *found = Some(matching);
         match self.phase {
-            Phase::Looking => self.rejoin("the application has subscribed", now),
+            Phase::Looking => self.rejoin("the application has subscribed"),
             _ => self.wish = Some("other topics match the pattern".to_owned()),
         }
     }
@@ -553,9 +552,10 @@ impl Participant {
 
     fn look_again(&mut self, topics: &[TopicCount], now: Instant) {
         let found = existing(topics);
-        let lacks = self.watch.led().is_some_and(|led| {
-            led.keys().any(|name| !found.contains_key(name.as_str()))
-        });
+        let lacks = self
+            .watch
+            .led()
+            .is_some_and(|led| led.keys().any(|name| !found.contains_key(name.as_str())));
         match lacks {
             true => self.watch.look_soon(now),
             false => self.watch.look_later(now),

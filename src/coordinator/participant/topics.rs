@@ -103,9 +103,8 @@ impl Watch {
     /// Returns the first topic whose partitions are not what the assignment was made of.
     pub(super) fn changed(&self, found: &BTreeMap<&str, i32>) -> Option<&str> {
         let led = self.led.as_ref()?;
-        let differs = |(name, count): &(&String, &Option<i32>)| {
-            found.get(name.as_str()).copied() != **count
-        };
+        let differs =
+            |(name, count): &(&String, &Option<i32>)| found.get(name.as_str()).copied() != **count;
         led.iter().find(differs).map(|(name, _)| name.as_str())
     }
 }
