@@ -35,7 +35,8 @@ impl Lead {
         topics: &[TopicCount],
     ) -> Result<LedGroup> {
         let Some(chosen) = assignors.iter_mut().find(|one| one.name() == self.protocol) else {
-            let text = format!("the group chose the assignor {:?}, which is not ours", self.protocol);
+            let text =
+                format!("the group chose the assignor {:?}, which is not ours", self.protocol);
             return Err(Error::new(ErrorKind::Protocol, text));
         };
         let wanted = subscribed_topics(&self.members);

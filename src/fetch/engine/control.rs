@@ -164,10 +164,7 @@ fn topic_infos(answer: &MetadataResponse<'_>) -> Vec<TopicInfo> {
     answer.topics.iter().filter_map(|topic| topic_info(topic, &racks)).collect()
 }
 
-fn topic_info(
-    topic: &MetadataResponseTopic<'_>,
-    racks: &BTreeMap<i32, &str>,
-) -> Option<TopicInfo> {
+fn topic_info(topic: &MetadataResponseTopic<'_>, racks: &BTreeMap<i32, &str>) -> Option<TopicInfo> {
     let name = topic.name?;
     let rack_of = |node: i32| racks.get(&node).map(|rack| (*rack).to_owned());
     let mut partitions: Vec<PartitionInfo> = topic
