@@ -12,6 +12,7 @@
 //! that a seed replays a failure exactly.
 
 pub mod action;
+pub mod assignor;
 pub mod command;
 pub mod notice;
 pub mod poll_clock;

@@ -35,7 +35,6 @@ mod address;
 mod consumer;
 mod consumer_build;
 mod iso_duration;
-mod nearest;
 mod properties_file;
 mod property;
 mod settings;
