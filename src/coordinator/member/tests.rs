@@ -112,7 +112,7 @@ impl Bench {
 
     fn join(&mut self) {
         let protocols = vec![("range".to_owned(), vec![1, 2])];
-        self.command(MemberCommand::Join { protocols, reason: "a test".to_owned() });
+        self.command(MemberCommand::Join { join: 1, protocols, reason: "a test".to_owned() });
     }
 
     fn leave(&mut self, tells: bool) {
