@@ -29,7 +29,7 @@ use crate::settings::{cluster_settings, connection_settings};
 pub(crate) const MEMBER: ConsumerId = ConsumerId(1);
 
 /// How long a notice may take.
-pub(crate) const SOON: Duration = Duration::from_secs(10);
+pub(crate) const SOON: Duration = Duration::from_secs(30);
 
 /// A loop with one member. Both end with this.
 #[derive(Debug)]
