@@ -273,7 +273,8 @@ impl Member {
         }
     }
 
-    /// Takes back what was held. The coordinator kept the member meanwhile: the time does not count.
+    /// Takes back what was held. The coordinator kept the member meanwhile: that time does not
+    /// count.
     fn release(&mut self, now: Instant) -> Held {
         if let Some(since) = self.place.held_since.take() {
             self.session.stand_still(now.saturating_duration_since(since));
