@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use kfetch::fetch::engine::{Address, GroupEvent};
 use kfetch::fetch::failure::Failure;
+use kfetch::fetch::reply::Reply;
 use kfetch::protocol::ApiKey;
 
 use bare_engine::{BareEngine, MEMBER};
@@ -195,4 +196,26 @@ fn a_member_that_goes_leaves_nothing_behind() {
     assert!(engine.inner.phase(peer.0).is_none() && engine.inner.is_idle());
     assert!(engine.event().is_none());
     assert_eq!(engine.inner.poll_timeout(), None);
+}
+
+#[test]
+fn a_consumer_and_its_member_share_the_cluster_but_no_connection() {
+    let mut engine = BareEngine::new("kafka", 9092);
+    engine.add_consumer();
+    let deadline = engine.now + TIMEOUT;
+    engine.inner.handle_topics_question(MEMBER, None, deadline, Reply::new(drop));
+    engine.ask_any(1, HELLO);
+    let peer = engine.accept();
+    engine.negotiate(peer, 9);
+    assert_eq!(engine.take_request(peer).unwrap().0, ApiKey::Metadata);
+    let Some(GroupEvent::Again(_)) = engine.event() else { panic!("it waits still") };
+    engine.ask_any(1, HELLO);
+    assert_eq!(engine.take_request(peer).unwrap().0, ApiKey::FindCoordinator);
+    engine.inner.connect_group(MEMBER, "kafka", 9092);
+    assert_ne!(engine.accept(), peer);
+    // Either may go first.
+    engine.inner.remove_cluster_user(MEMBER);
+    assert!(engine.inner.phase(peer.0).is_some() && !engine.inner.is_idle());
+    engine.inner.remove_consumer(MEMBER);
+    assert!(engine.inner.phase(peer.0).is_none() && engine.inner.is_idle());
 }

@@ -102,7 +102,7 @@ fn the_coordinator_goes_and_comes_back_within_the_session() {
     let membership = member.join(&subscription("member"), &assignment("member"));
     cluster.broker(1).stop();
     cluster.broker(1).start();
-    member.commit("member", 7, Some(membership.clone()));
+    member.commit("member", 7, Some(membership));
     assert_eq!(committed(&member, "member").unwrap().offset, 7);
     assert!(member.notices.is_empty());
     member.leave();

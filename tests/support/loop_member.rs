@@ -16,6 +16,7 @@ use kfetch::coordinator::notice::{Membership, Notice};
 use kfetch::coordinator::poll_clock::PollClock;
 use kfetch::coordinator::settings::MemberSettings;
 use kfetch::fetch::call::ConsumerId;
+use kfetch::fetch::cluster::ClusterSettings;
 use kfetch::fetch::reply::Reply;
 use kfetch::net::command::{Commands, NewMember, What};
 use kfetch::net::event_loop::EventLoop;
@@ -59,12 +60,16 @@ pub(crate) fn member_settings(group_id: &str) -> MemberSettings {
 impl LoopMember {
     /// Starts a member whose cluster has these bootstrap servers.
     pub(crate) fn start(bootstrap: &[(&str, u16)], settings: MemberSettings) -> Self {
+        Self::start_in(cluster_settings(bootstrap), settings)
+    }
+
+    pub(crate) fn start_in(cluster: ClusterSettings, settings: MemberSettings) -> Self {
         let (event_loop, commands) =
             EventLoop::new(Arc::new(Logger::new(|_, _, _| {})), 1).unwrap();
         let bridge = Bridge::new(Arc::clone(commands.parker())).unwrap();
         let (sender, notices) = unbounded();
         let new = NewMember {
-            cluster: cluster_settings(bootstrap),
+            cluster,
             connection: connection_settings(),
             settings,
             notices: sender,

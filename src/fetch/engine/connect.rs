@@ -185,7 +185,9 @@ impl FetchEngine {
             if peer.control == Some(id) {
                 peer.control = None;
             }
-            let level = match is_news && !failure.is_planned() {
+            // Nobody listens on a path before somebody has found that out.
+            let is_path = peer.unix_path().is_some();
+            let level = match is_news && !failure.is_planned() && !is_path {
                 true => log::Level::Warn,
                 false => log::Level::Debug,
             };
