@@ -125,6 +125,32 @@ fn a_join_may_take_as_long_as_it_says_and_no_longer() {
 }
 
 #[test]
+fn a_coordinator_that_falls_silent_is_not_asked_for_another() {
+    let mut engine = BareEngine::new("10.0.0.7", 9092);
+    engine.ask_any(1, HELLO);
+    let control = engine.accept();
+    engine.negotiate(control, 6);
+    engine.inner.connect_group(MEMBER, "10.0.0.7", 9092);
+    let peer = engine.accept();
+    engine.negotiate(peer, 9);
+    while engine.event().is_some() {}
+    engine.send(2, ApiKey::Heartbeat, HELLO);
+    while engine.inner.phase(peer.0).is_some() {
+        engine.pass_time();
+    }
+    assert!(engine.inner.phase(control.0).is_none());
+    // One that breaks may be answering others.
+    engine.ask_any(3, HELLO);
+    engine.pass_time();
+    let control = engine.accept();
+    engine.negotiate(control, 6);
+    engine.inner.connect_group(MEMBER, "10.0.0.7", 9092);
+    let peer = engine.accept();
+    engine.inner.handle_closed(peer.0, &Failure::Io("reset".to_owned()), engine.now);
+    assert!(engine.inner.phase(control.0).is_some());
+}
+
+#[test]
 fn what_the_broker_does_not_speak_leaves_the_connection_alone() {
     let (mut engine, peer) = connected();
     for (tag, api_key) in [(1, ApiKey::SyncGroup), (2, ApiKey::Heartbeat)] {

@@ -362,6 +362,13 @@ impl Cluster {
         self.coordinators.remove(&member);
     }
 
+    /// Returns the connection for metadata to the broker that a member's coordinator is.
+    pub fn control_beside(&self, coordinator: PeerId) -> Option<ConnectionId> {
+        let Peer { host, port, .. } = self.peer(coordinator)?;
+        let mut same = self.peers().filter(|(_, peer)| peer.host == *host && peer.port == *port);
+        same.find_map(|(_, peer)| peer.control)
+    }
+
     /// Returns a peer.
     pub fn peer(&self, id: PeerId) -> Option<&Peer> {
         match id {

@@ -302,6 +302,24 @@ impl FetchEngine {
         }
     }
 
+    /// Gives up the connection for metadata to a coordinator that does not answer: as it is, the
+    /// next question for the coordinator might wait there as long.
+    pub(super) fn judge_coordinator(
+        &mut self,
+        cluster: ClusterId,
+        peer: PeerId,
+        failure: &Failure,
+        now: Instant,
+    ) {
+        if !matches!(failure, Failure::RequestTimeout { .. }) {
+            return;
+        }
+        let cluster = self.clusters.get(&cluster).map(|entry| &entry.cluster);
+        if let Some(control) = cluster.and_then(|cluster| cluster.control_beside(peer)) {
+            self.fail_connection(control, failure, now);
+        }
+    }
+
     fn lose_held(&mut self, id: ConsumerId, why: &str) {
         let Some(user) = self.groups.get_mut(&id) else { return };
         for call in std::mem::take(&mut user.held) {
