@@ -209,8 +209,11 @@ fn a_path_needs_no_resolver() {
     engine.inner.handle_connect_failed(peer.0, &failure, engine.now);
     engine.pass_time();
     assert!(engine.poll_connect().is_some(), "it is tried again");
-    engine.inner.connect_group(MEMBER, "unix:/logs/.coordinator", 0);
-    assert!(matches!(engine.poll_connect(), Some((_, Address::Unix(_)))));
+    // Whoever listens there may call it by another name.
+    for host in ["unix:/logs/.coordinator", "unix:logs/.coordinator", "kafka"] {
+        engine.inner.connect_group(MEMBER, host, 0);
+        assert_eq!(engine.poll_connect().unwrap().1, address);
+    }
 }
 
 #[test]

@@ -349,7 +349,13 @@ impl Cluster {
     }
 
     /// Takes note of where a member's coordinator is; one that has not moved keeps its back-off.
+    ///
+    /// What is reached through a path is coordinated by whoever listens on it, and may know the
+    /// path by another name: a relative one, or that of another mount.
     pub fn set_coordinator(&mut self, member: ConsumerId, host: &str, port: u16) -> PeerId {
+        let local = self.bootstrap.first().filter(|server| server.unix_path().is_some());
+        let host = local.map_or(host, |server| &server.host);
+        let port = local.map_or(port, |server| server.port);
         let known = self.coordinators.get(&member);
         if known.is_none_or(|peer| peer.host != host || peer.port != port) {
             self.coordinators.insert(member, Peer::new(host, port));
