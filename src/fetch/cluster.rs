@@ -301,9 +301,8 @@ impl Cluster {
         if let Some(id) = ready {
             return Choice::Ask(id);
         }
-        let under_way = self.peers().any(|(_, peer)| peer.control.is_some());
         let stagger_ends = self.last_attempt_at.map(|at| at + STAGGER);
-        if under_way && stagger_ends.is_some_and(|end| now < end) {
+        if self.has_connection() && stagger_ends.is_some_and(|end| now < end) {
             return Choice::Wait(stagger_ends);
         }
         let candidates = || self.candidates().filter(|(_, peer)| peer.control.is_none());
@@ -366,6 +365,11 @@ impl Cluster {
     /// Forgets a member's coordinator.
     pub fn forget_coordinator(&mut self, member: ConsumerId) {
         self.coordinators.remove(&member);
+    }
+
+    /// Tells whether there is a connection for metadata, or is going to be one.
+    pub fn has_connection(&self) -> bool {
+        self.peers().any(|(_, peer)| peer.control.is_some())
     }
 
     /// Returns the connection for metadata to the broker that a member's coordinator is.

@@ -149,6 +149,8 @@ impl FetchEngine {
         if let Owner::Group(member) = owner {
             self.handle_group_lost(member, why);
             self.judge_coordinator(cluster_id, peer, failure, now);
+        } else {
+            self.judge_asks(cluster_id, now);
         }
         if let Owner::Fetch { consumer, node, link } = owner
             && let Some(consumer) = self.consumers.get_mut(&consumer)
