@@ -44,6 +44,7 @@ public final class Helper {
         Consumers.register(COMMANDS);
         Batches.register(COMMANDS);
         NewerClients.register(COMMANDS);
+        GroupOffsets.register(COMMANDS);
         BufferedReader requests =
             new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
         String head;
