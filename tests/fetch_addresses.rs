@@ -14,7 +14,7 @@ use kfetch::fetch::call::ConsumerId;
 use kfetch::fetch::cluster::ClusterSettings;
 use kfetch::fetch::connection::{AddressFamily, ConnectionId, ConnectionSettings, SocketSettings};
 use kfetch::fetch::consumer::{FetchSettings, ResetPolicy};
-use kfetch::fetch::engine::{Action, FetchEngine};
+use kfetch::fetch::engine::{Action, Address, FetchEngine};
 use kfetch::fetch::failure::Failure;
 use kfetch::fetch::reply::Reply;
 use kfetch::ring::bridge::{Bridge, LoopParker, LoopSignal};
@@ -85,7 +85,9 @@ fn resolve(engine: &mut FetchEngine, now: Instant) -> (ConnectionId, SocketAddr)
             Action::Resolve { connection, .. } => {
                 engine.handle_resolved(connection, Ok(addresses()), now);
             }
-            Action::Connect { connection, address } => return (connection, address),
+            Action::Connect { connection, address: Address::Tcp(address) } => {
+                return (connection, address);
+            }
             _ => {}
         }
     }

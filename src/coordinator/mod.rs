@@ -13,6 +13,7 @@
 
 pub mod action;
 pub mod command;
+pub mod member;
 pub mod notice;
 pub mod poll_clock;
 pub mod request;

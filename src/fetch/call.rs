@@ -27,6 +27,8 @@ pub enum Call {
     ListOffsets(ListOffsetsCall),
     /// When records are fetched.
     Fetch(FetchCall),
+    /// When a member of a group asks.
+    Group(GroupCall),
 }
 
 impl Call {
@@ -34,9 +36,21 @@ impl Call {
     pub fn broker_wait(&self) -> Duration {
         match self {
             Self::Fetch(call) => call.max_wait,
+            Self::Group(call) => call.wait,
             _ => Duration::ZERO,
         }
     }
+}
+
+/// A group member's request: what is in it is its owner's business.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GroupCall {
+    /// Whose it is.
+    pub consumer: ConsumerId,
+    /// By which the owner knows it.
+    pub tag: u64,
+    /// How long the broker may sit on it beyond `request.timeout.ms`.
+    pub wait: Duration,
 }
 
 /// A Metadata request in flight.

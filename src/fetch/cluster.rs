@@ -12,6 +12,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
 
+use super::call::ConsumerId;
 use super::connection::ConnectionId;
 use super::peer::{Peer, PeerId};
 use crate::backoff::{Backoff, BackoffLimits, Random};
@@ -85,6 +86,8 @@ pub struct Cluster {
     settings: ClusterSettings,
     nodes: BTreeMap<i32, Peer>,
     bootstrap: Vec<Peer>,
+    /// Coordinators by the members whose groups they coordinate; one broker may be here often.
+    coordinators: BTreeMap<ConsumerId, Peer>,
     topics: BTreeMap<TopicName, Topic>,
     /// When the consumers' topics are asked for next.
     refresh_at: Instant,
@@ -117,6 +120,7 @@ impl Cluster {
             settings,
             nodes: BTreeMap::new(),
             bootstrap,
+            coordinators: BTreeMap::new(),
             topics: BTreeMap::new(),
             refresh_at: now,
             refresh_in_flight: false,
@@ -344,11 +348,26 @@ impl Cluster {
         Some(PeerId::Node(*id))
     }
 
+    /// Takes note of where a member's coordinator is; one that has not moved keeps its back-off.
+    pub fn set_coordinator(&mut self, member: ConsumerId, host: &str, port: u16) -> PeerId {
+        let known = self.coordinators.get(&member);
+        if known.is_none_or(|peer| peer.host != host || peer.port != port) {
+            self.coordinators.insert(member, Peer::new(host, port));
+        }
+        PeerId::Coordinator(member)
+    }
+
+    /// Forgets a member's coordinator.
+    pub fn forget_coordinator(&mut self, member: ConsumerId) {
+        self.coordinators.remove(&member);
+    }
+
     /// Returns a peer.
     pub fn peer(&self, id: PeerId) -> Option<&Peer> {
         match id {
             PeerId::Node(node) => self.nodes.get(&node),
             PeerId::Bootstrap(at) => self.bootstrap.get(at),
+            PeerId::Coordinator(member) => self.coordinators.get(&member),
         }
     }
 
@@ -357,6 +376,7 @@ impl Cluster {
         match id {
             PeerId::Node(node) => self.nodes.get_mut(&node),
             PeerId::Bootstrap(at) => self.bootstrap.get_mut(at),
+            PeerId::Coordinator(member) => self.coordinators.get_mut(&member),
         }
     }
 

@@ -99,7 +99,8 @@ pub struct ConnectionSettings {
 #[derive(Debug)]
 pub struct InFlight {
     correlation_id: i32,
-    api_key: ApiKey,
+    /// Of which API it is.
+    pub api_key: ApiKey,
     version: i16,
     deadline: Instant,
     /// What was asked, and for whom.
@@ -249,19 +250,44 @@ impl Connection {
         call: Call,
         encode: impl FnOnce(&mut Vec<u8>) -> Result<(), EncodeError>,
     ) -> Result<(), Failure> {
+        let written = self.write(api_key, version, encode);
+        self.push_in_flight(now, api_key, version, call);
+        Ok(written?)
+    }
+
+    /// Sends a request in a version of [`Connection::pick`].
+    ///
+    /// # Errors
+    ///
+    /// When a field does not fit the version: nothing is sent, and the connection goes on.
+    pub fn send_as(
+        &mut self,
+        now: Instant,
+        (api_key, version): (ApiKey, i16),
+        call: Call,
+        encode: impl FnOnce(i16, &mut Vec<u8>) -> Result<(), EncodeError>,
+    ) -> Result<(), EncodeError> {
+        self.write(api_key, version, |out| encode(version, out))?;
+        self.push_in_flight(now, api_key, version, call);
+        Ok(())
+    }
+
+    fn write(
+        &mut self,
+        api_key: ApiKey,
+        version: i16,
+        encode: impl FnOnce(&mut Vec<u8>) -> Result<(), EncodeError>,
+    ) -> Result<(), EncodeError> {
         let header = RequestHeader {
             request_api_key: api_key.code(),
             request_api_version: version,
             correlation_id: self.next_correlation_id,
             client_id: Some(&self.settings.client_id),
         };
-        let written = write_frame(&mut self.output, |out| {
+        write_frame(&mut self.output, |out| {
             header.encode(out)?;
             encode(out)
-        });
-        self.push_in_flight(now, api_key, version, call);
-        self.last_active = now;
-        Ok(written?)
+        })
     }
 
     fn push_in_flight(&mut self, now: Instant, api_key: ApiKey, version: i16, call: Call) {
@@ -269,6 +295,7 @@ impl Connection {
         self.next_correlation_id = correlation_id.wrapping_add(1);
         let deadline = now + self.settings.request_timeout + call.broker_wait();
         self.in_flight.push_back(InFlight { correlation_id, api_key, version, deadline, call });
+        self.last_active = now;
     }
 
     /// Returns the bytes to write to the socket.
@@ -395,6 +422,11 @@ impl Connection {
     /// Tells whether a request can be sent now.
     pub fn is_ready(&self, now: Instant) -> bool {
         self.phase == Phase::Ready && self.muted_until.is_none_or(|until| until <= now)
+    }
+
+    /// Returns the highest version of a request up to `version_max` that both sides speak.
+    pub fn pick(&self, api_key: ApiKey, version_max: i16) -> Option<i16> {
+        self.versions.with_max(api_key, version_max).pick(api_key)
     }
 
     /// Returns the settings.

@@ -4,6 +4,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::call::ConsumerId;
 use super::connection::ConnectionId;
 use super::failure::Failure;
 use crate::backoff::{Backoff, BackoffLimits, Random};
@@ -15,14 +16,19 @@ pub enum PeerId {
     Node(i32),
     /// When it is an entry of `bootstrap.servers`; its place.
     Bootstrap(usize),
+    /// When it is the coordinator of a member's group, which Metadata need not have named.
+    Coordinator(ConsumerId),
 }
+
+/// What a host begins with that is the path of a Unix socket.
+const UNIX_PREFIX: &str = "unix:";
 
 /// Where a peer is, and how connecting to it went.
 #[derive(Clone, Debug)]
 pub struct Peer {
-    /// Name or address.
+    /// Name or address, or `unix:` and the path of a socket.
     pub host: String,
-    /// TCP port.
+    /// TCP port; 0 for a path.
     pub port: u16,
     /// The connection for metadata and offset look-ups, from the attempt to connect on.
     pub control: Option<ConnectionId>,
@@ -103,6 +109,19 @@ impl Peer {
         self.setup.nominal_delay(limits)
     }
 
+    /// Returns the path of its Unix socket, if it is reached through one.
+    pub fn unix_path(&self) -> Option<&str> {
+        self.host.strip_prefix(UNIX_PREFIX)
+    }
+
+    /// Returns what it is called in messages.
+    pub fn name(&self) -> String {
+        match self.unix_path() {
+            Some(_) => self.host.clone(),
+            None => format!("{}:{}", self.host, self.port),
+        }
+    }
+
     /// Says in words what became of it: a line for the report of a start that failed.
     pub fn describe(&self) -> String {
         let state = match (&self.last_failure, self.control) {
@@ -110,6 +129,6 @@ impl Peer {
             (None, Some(_)) => "gave no usable metadata yet",
             (None, None) => "was not asked",
         };
-        format!("{}:{} {state}", self.host, self.port)
+        format!("{} {state}", self.name())
     }
 }

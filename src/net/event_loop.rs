@@ -175,7 +175,7 @@ impl EventLoop {
                 }
                 Action::Connect { connection, address } => {
                     let settings = self.engine.socket_settings(connection);
-                    let begun = self.sockets.connect(connection, address, settings, registry);
+                    let begun = self.sockets.connect(connection, &address, settings, registry);
                     if let Err(failure) = begun {
                         self.engine.handle_connect_failed(connection, &failure, now);
                     }

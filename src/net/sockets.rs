@@ -3,7 +3,6 @@
 #![forbid(unsafe_code)]
 
 use std::collections::{BTreeMap, VecDeque};
-use std::net::SocketAddr;
 use std::time::Instant;
 
 use mio::event::Event;
@@ -11,7 +10,7 @@ use mio::{Registry, Token};
 
 use super::stream::{Moved, Stream};
 use crate::fetch::connection::{ConnectionId, Phase, SocketSettings};
-use crate::fetch::engine::FetchEngine;
+use crate::fetch::engine::{Address, FetchEngine};
 use crate::fetch::failure::Failure;
 
 /// What one connection may bring before the others get their turn.
@@ -45,7 +44,7 @@ impl Sockets {
     pub(super) fn connect(
         &mut self,
         id: ConnectionId,
-        address: SocketAddr,
+        address: &Address,
         settings: SocketSettings,
         registry: &Registry,
     ) -> Result<(), Failure> {

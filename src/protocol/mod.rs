@@ -19,6 +19,7 @@
 #![deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
 
 pub mod api_versions;
+pub mod consumer_protocol;
 pub mod fetch;
 pub mod find_coordinator;
 pub mod heartbeat;

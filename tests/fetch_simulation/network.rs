@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use kfetch::fetch::connection::{ConnectionId, Phase};
-use kfetch::fetch::engine::Action;
+use kfetch::fetch::engine::{Action, Address};
 use kfetch::fetch::failure::Failure;
 use kfetch::protocol::fetch::FetchRequest;
 use kfetch::protocol::{ApiKey, RequestHeader};
@@ -47,7 +47,10 @@ impl World {
         while let Some(action) = self.engine.poll_action() {
             match action {
                 Action::Resolve { connection, host, .. } => self.resolve(connection, &host),
-                Action::Connect { connection, address } => self.connect(connection, address),
+                Action::Connect { connection, address: Address::Tcp(address) } => {
+                    self.connect(connection, address);
+                }
+                Action::Connect { .. } => panic!("no broker has a path"),
                 Action::Flush(id) => self.flush(id),
                 Action::Resume(id) => self.readable.push_back(id),
                 Action::Close(id) => {

@@ -3,8 +3,18 @@
 #![forbid(unsafe_code)]
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use crate::fetch::connection::ConnectionId;
+
+/// Where a socket connects to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Address {
+    /// When it is a TCP port.
+    Tcp(SocketAddr),
+    /// When it is a Unix socket of this host.
+    Unix(PathBuf),
+}
 
 /// Something that only the owner of sockets and names can do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,7 +34,7 @@ pub enum Action {
         /// For which connection.
         connection: ConnectionId,
         /// Where to.
-        address: SocketAddr,
+        address: Address,
     },
     /// When there is output to write.
     Flush(ConnectionId),

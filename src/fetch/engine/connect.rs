@@ -3,9 +3,10 @@
 #![forbid(unsafe_code)]
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Instant;
 
-use super::action::Action;
+use super::action::{Action, Address};
 use super::state::{FetchEngine, Owner};
 use crate::fetch::call::{Call, ClusterId, MetadataCall};
 use crate::fetch::connection::{AddressFamily, Connection, ConnectionId};
@@ -19,6 +20,7 @@ impl FetchEngine {
         let Some(known) = entry.cluster.peer(peer) else { return };
         let timeout = known.setup_timeout(entry.cluster.settings().setup_timeout);
         let (host, port) = (known.host.clone(), known.port);
+        let path = known.unix_path().map(PathBuf::from);
         let connection = Connection::new(entry.connection.clone(), timeout, now);
         let id = self.insert_connection(connection, owner, cluster_id, peer);
         match owner {
@@ -35,9 +37,17 @@ impl FetchEngine {
                     }
                 }
             }
+            Owner::Group(member) => self.handle_group_attempt(member, id),
         }
         self.refresh_timer(id);
-        self.actions.push_back(Action::Resolve { connection: id, host, port });
+        match (path, self.entry_mut(id)) {
+            (Some(path), Some(entry)) => {
+                entry.connection.handle_connecting();
+                let address = Address::Unix(path);
+                self.actions.push_back(Action::Connect { connection: id, address });
+            }
+            _ => self.actions.push_back(Action::Resolve { connection: id, host, port }),
+        }
     }
 
     /// Takes the addresses of a name, or why there are none.
@@ -60,7 +70,8 @@ impl FetchEngine {
                     AddressFamily::V4 => address.is_ipv4(),
                     AddressFamily::V6 => address.is_ipv6(),
                 };
-                entry.addresses = addresses.into_iter().filter(is_wanted).collect();
+                let wanted = addresses.into_iter().filter(is_wanted);
+                entry.addresses = wanted.map(Address::Tcp).collect();
                 let cluster = self.clusters.get(&entry.cluster).map(|entry| &entry.cluster);
                 if let Some(peer) = cluster.and_then(|cluster| cluster.peer(entry.peer)) {
                     let first = peer.first_address(entry.addresses.len());
@@ -114,6 +125,7 @@ impl FetchEngine {
                 self.dirty_consumers.insert(consumer);
             }
             Owner::Cluster(_) => self.mark_cluster(cluster_id),
+            Owner::Group(member) => self.handle_group_ready(member),
         }
     }
 
@@ -130,8 +142,12 @@ impl FetchEngine {
         let Some(mut entry) = self.take_connection(id) else { return };
         let (owner, cluster_id, peer) = (entry.owner, entry.cluster, entry.peer);
         self.note_failure(cluster_id, peer, id, failure, now);
+        let why = self.describe_failure(cluster_id, peer, failure);
         for request in entry.connection.take_in_flight() {
-            self.handle_lost_call(owner, cluster_id, &request.call, now);
+            self.handle_lost_call(owner, cluster_id, &request.call, &why, now);
+        }
+        if let Owner::Group(member) = owner {
+            self.handle_group_lost(member, why);
         }
         if let Owner::Fetch { consumer, node, link } = owner
             && let Some(consumer) = self.consumers.get_mut(&consumer)
@@ -173,7 +189,7 @@ impl FetchEngine {
                 true => log::Level::Warn,
                 false => log::Level::Debug,
             };
-            let text = format_args!("{}:{} {failure}", peer.host, peer.port);
+            let text = format_args!("{} {failure}", peer.name());
             self.logger.log(level, "kfetch::net", text);
         }
         if !failure.is_planned() {
@@ -182,14 +198,37 @@ impl FetchEngine {
         }
     }
 
-    /// Takes note that a request will have no answer that can be read.
-    pub(super) fn lose_call(&mut self, id: ConnectionId, call: &Call, now: Instant) {
-        if let Some((owner, cluster)) = self.entry(id).map(|entry| (entry.owner, entry.cluster)) {
-            self.handle_lost_call(owner, cluster, call, now);
+    fn describe_failure(&self, cluster: ClusterId, peer: PeerId, failure: &Failure) -> String {
+        let cluster = self.clusters.get(&cluster).map(|entry| &entry.cluster);
+        match cluster.and_then(|cluster| cluster.peer(peer)) {
+            Some(peer) => format!("{} {failure}", peer.name()),
+            None => failure.to_string(),
         }
     }
 
-    fn handle_lost_call(&mut self, owner: Owner, cluster_id: ClusterId, call: &Call, now: Instant) {
+    /// Takes note that a request will have no answer that can be read.
+    pub(super) fn lose_call(
+        &mut self,
+        id: ConnectionId,
+        call: &Call,
+        failure: &Failure,
+        now: Instant,
+    ) {
+        let entry = self.entry(id).map(|entry| (entry.owner, entry.cluster, entry.peer));
+        if let Some((owner, cluster, peer)) = entry {
+            let why = self.describe_failure(cluster, peer, failure);
+            self.handle_lost_call(owner, cluster, call, &why, now);
+        }
+    }
+
+    fn handle_lost_call(
+        &mut self,
+        owner: Owner,
+        cluster_id: ClusterId,
+        call: &Call,
+        why: &str,
+        now: Instant,
+    ) {
         match (call, owner) {
             (Call::Metadata(MetadataCall::Refresh), _) => {
                 if let Some(entry) = self.clusters.get_mut(&cluster_id) {
@@ -212,7 +251,8 @@ impl FetchEngine {
                     consumer.handle_lost(node, call);
                 }
             }
-            (Call::Fetch(_), Owner::Cluster(_)) | (Call::ApiVersions, _) => {}
+            (Call::Group(call), _) => self.lose_group_call(*call, why.to_owned()),
+            (Call::Fetch(_), _) | (Call::ApiVersions, _) => {}
         }
     }
 }

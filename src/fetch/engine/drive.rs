@@ -26,6 +26,9 @@ impl FetchEngine {
         while let Some(id) = self.dirty_consumers.pop_first() {
             self.drive_consumer(id, now);
         }
+        while let Some(id) = self.dirty_groups.pop_first() {
+            self.drive_group(id, now);
+        }
         // Looking leaders up may have found the metadata stale.
         while let Some(id) = self.dirty_clusters.pop_first() {
             self.drive_cluster(id, now);
@@ -39,9 +42,13 @@ impl FetchEngine {
                 TimerKey::Connection(id) => self.time_out_connection(id, now),
                 TimerKey::Cluster(id) => {
                     self.expire_questions(id, now);
+                    self.expire_asks(id, now);
                     self.mark_cluster(id);
                 }
                 TimerKey::Consumer(id) => self.time_out_consumer(id, now),
+                TimerKey::Group(id) => {
+                    self.dirty_groups.insert(id);
+                }
             }
         }
         self.drive(now);
@@ -59,6 +66,9 @@ impl FetchEngine {
                         self.dirty_consumers.insert(consumer);
                     }
                     Owner::Cluster(_) => self.mark_cluster(cluster),
+                    Owner::Group(member) => {
+                        self.dirty_groups.insert(member);
+                    }
                 }
             }
             Err(failure) => self.fail_connection(id, &failure, now),
@@ -78,12 +88,16 @@ impl FetchEngine {
         let Some(entry) = self.clusters.get(&id) else { return };
         let refresh_at = entry.cluster.refresh_at();
         let refresh_is_due = refresh_at.is_some_and(|at| at <= now);
-        let asks = entry.questions.values().any(|question| question.is_due(now));
+        let asks =
+            entry.questions.values().any(|question| question.is_due(now)) || !entry.asks.is_empty();
         let mut wake_at = refresh_at.filter(|at| *at > now);
         if refresh_is_due || asks {
             let is_ready = |id| self.entry(id).is_some_and(|entry| entry.connection.is_ready(now));
             match entry.cluster.choose(now, is_ready) {
-                Choice::Ask(connection) => self.ask_metadata(id, connection, refresh_is_due, now),
+                Choice::Ask(connection) => {
+                    self.ask_metadata(id, connection, refresh_is_due, now);
+                    self.release_asks(id);
+                }
                 Choice::Connect(peer) => {
                     self.open(Owner::Cluster(id), id, peer, now);
                     // The next server gets its turn if this one stays silent.
@@ -97,7 +111,8 @@ impl FetchEngine {
             }
         }
         let Some(entry) = self.clusters.get(&id) else { return };
-        let deadline = entry.questions.values().map(|question| question.deadline).min();
+        let deadlines = entry.questions.values().map(|question| question.deadline);
+        let deadline = deadlines.chain(entry.asks.iter().map(|(_, deadline)| *deadline)).min();
         let retries = entry.questions.values().filter_map(|question| question.retry_at);
         wake_at = earliest(wake_at, retries.filter(|at| *at > now).min());
         self.timers.set(TimerKey::Cluster(id), earliest(wake_at, deadline));
@@ -278,7 +293,7 @@ impl FetchEngine {
         self.after_send(to, sent, now);
     }
 
-    fn after_send(
+    pub(super) fn after_send(
         &mut self,
         id: ConnectionId,
         sent: Result<(), crate::fetch::failure::Failure>,

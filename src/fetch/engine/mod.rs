@@ -16,8 +16,10 @@ pub mod action;
 mod connect;
 mod control;
 mod drive;
+pub mod group;
 mod receive;
 mod state;
 
-pub use action::Action;
+pub use action::{Action, Address};
+pub use group::GroupEvent;
 pub use state::FetchEngine;

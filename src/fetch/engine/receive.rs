@@ -5,12 +5,13 @@
 use std::time::Instant;
 
 use super::action::Action;
+use super::group::throttle_time_ms;
 use super::state::{FetchEngine, Owner};
 use crate::buffer::Slice;
 use crate::fetch::answer::Note;
 use crate::fetch::call::{Call, ClusterId, ConsumerId, ListOffsetsCall, MetadataCall};
 use crate::fetch::cluster::Leadership;
-use crate::fetch::connection::{ConnectionId, Incoming, Phase};
+use crate::fetch::connection::{ConnectionId, InFlight, Incoming, Phase};
 use crate::fetch::failure::Failure;
 use crate::fetch::input::{Room, Terms};
 use crate::fetch::peer::PeerId;
@@ -47,7 +48,7 @@ impl FetchEngine {
         let connection = &mut entry.connection;
         let consumer = match entry.owner {
             Owner::Fetch { consumer, .. } => self.consumers.get(&consumer),
-            Owner::Cluster(_) => None,
+            Owner::Cluster(_) | Owner::Group(_) => None,
         };
         let terms = match consumer {
             Some(consumer) if connection.phase() == Phase::Ready => Terms::Charged {
@@ -150,10 +151,9 @@ impl FetchEngine {
             match entry.connection.poll_answer()? {
                 Incoming::Nothing => return Ok(()),
                 Incoming::Answer(request, version, body) => {
-                    let call = &request.call;
-                    if let Err(failure) = self.handle_answer(id, call, version, &body, now) {
+                    if let Err(failure) = self.handle_answer(id, &request, version, body, now) {
                         // It is in flight no more, so the connection's end does not find it.
-                        self.lose_call(id, call, now);
+                        self.lose_call(id, &request.call, &failure, now);
                         return Err(failure);
                     }
                 }
@@ -214,15 +214,15 @@ impl FetchEngine {
     fn handle_answer(
         &mut self,
         id: ConnectionId,
-        call: &Call,
+        request: &InFlight,
         version: i16,
-        body: &Slice,
+        body: Slice,
         now: Instant,
     ) -> Result<(), Failure> {
-        match call {
+        match &request.call {
             Call::ApiVersions => {
                 let Some(entry) = self.entry_mut(id) else { return Ok(()) };
-                entry.connection.handle_versions(now, version, body)?;
+                entry.connection.handle_versions(now, version, &body)?;
                 match entry.connection.phase() {
                     Phase::Ready => self.handle_ready(id),
                     _ => self.actions.push_back(Action::Flush(id)),
@@ -230,13 +230,18 @@ impl FetchEngine {
                 Ok(())
             }
             Call::Metadata(call) => {
-                let answer = MetadataResponse::decode(body, version)?;
+                let answer = MetadataResponse::decode(&body, version)?;
                 self.handle_metadata(id, call, &answer, now);
                 Ok(())
             }
             Call::ListOffsets(call) => {
-                let answer = ListOffsetsResponse::decode(body, version)?;
+                let answer = ListOffsetsResponse::decode(&body, version)?;
                 self.handle_offsets(id, call, &answer, now);
+                Ok(())
+            }
+            Call::Group(call) => {
+                self.throttle(id, throttle_time_ms(request.api_key, version, &body), now);
+                self.handle_group_answer(*call, id, version, body);
                 Ok(())
             }
             Call::Fetch(_) => Ok(()),

@@ -3,16 +3,16 @@
 #![forbid(unsafe_code)]
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
 use slab::Slab;
 
-use super::action::Action;
+use super::action::{Action, Address};
+use super::group::{GroupEvent, GroupUser};
 use crate::backoff::Random;
 use crate::buffer::{Budget, Pool};
-use crate::fetch::call::{ClusterId, ConsumerId};
+use crate::fetch::call::{ClusterId, ConsumerId, GroupCall};
 use crate::fetch::cluster::{Cluster, ClusterSettings};
 use crate::fetch::connection::{
     Connection, ConnectionId, ConnectionSettings, Phase, SocketSettings,
@@ -35,6 +35,8 @@ pub(super) enum Owner {
     Cluster(ClusterId),
     /// When it carries one consumer's Fetch requests, on one of the two links of a broker.
     Fetch { consumer: ConsumerId, node: i32, link: usize },
+    /// When it carries the requests of one member to its coordinator.
+    Group(ConsumerId),
 }
 
 /// A connection and what belongs to it.
@@ -46,7 +48,7 @@ pub(super) struct Entry {
     pub(super) cluster: ClusterId,
     pub(super) peer: PeerId,
     /// Addresses of the peer's name that have not been tried.
-    pub(super) addresses: VecDeque<SocketAddr>,
+    pub(super) addresses: VecDeque<Address>,
 }
 
 /// A question for topics that has not been answered.
@@ -76,7 +78,17 @@ pub(super) struct ClusterEntry {
     pub(super) cluster: Cluster,
     pub(super) connection: ConnectionSettings,
     pub(super) consumers: BTreeSet<ConsumerId>,
+    /// Members of groups that the cluster coordinates.
+    pub(super) members: BTreeSet<ConsumerId>,
+    /// Members' requests to any broker that wait for a connection, until when.
+    pub(super) asks: VecDeque<(GroupCall, Instant)>,
     pub(super) questions: BTreeMap<u64, TopicsQuestion>,
+}
+
+impl ClusterEntry {
+    fn is_unused(&self) -> bool {
+        self.consumers.is_empty() && self.members.is_empty()
+    }
 }
 
 /// Whose deadline it is.
@@ -85,6 +97,7 @@ pub(super) enum TimerKey {
     Connection(ConnectionId),
     Cluster(ClusterId),
     Consumer(ConsumerId),
+    Group(ConsumerId),
 }
 
 /// Everything that one loop serves, without its sockets.
@@ -94,6 +107,8 @@ pub struct FetchEngine {
     pub(super) next_generation: u32,
     pub(super) clusters: BTreeMap<ClusterId, ClusterEntry>,
     pub(super) consumers: BTreeMap<ConsumerId, FetchConsumer>,
+    pub(super) groups: BTreeMap<ConsumerId, GroupUser>,
+    pub(super) group_events: VecDeque<GroupEvent>,
     pub(super) next_id: u64,
     pub(super) pool: Pool,
     pub(super) random: Random,
@@ -101,6 +116,7 @@ pub struct FetchEngine {
     pub(super) actions: VecDeque<Action>,
     pub(super) dirty_clusters: BTreeSet<ClusterId>,
     pub(super) dirty_consumers: BTreeSet<ConsumerId>,
+    pub(super) dirty_groups: BTreeSet<ConsumerId>,
     pub(super) logger: Arc<Logger>,
 }
 
@@ -112,6 +128,8 @@ impl FetchEngine {
             next_generation: 0,
             clusters: BTreeMap::new(),
             consumers: BTreeMap::new(),
+            groups: BTreeMap::new(),
+            group_events: VecDeque::new(),
             next_id: 0,
             pool: Pool::new(POOL_MAX_BYTES),
             random: Random::new(seed),
@@ -119,6 +137,7 @@ impl FetchEngine {
             actions: VecDeque::new(),
             dirty_clusters: BTreeSet::new(),
             dirty_consumers: BTreeSet::new(),
+            dirty_groups: BTreeSet::new(),
             logger,
         }
     }
@@ -142,7 +161,7 @@ impl FetchEngine {
         self.consumers.insert(id, consumer);
     }
 
-    fn find_or_add_cluster(
+    pub(super) fn find_or_add_cluster(
         &mut self,
         settings: &ClusterSettings,
         connection: &ConnectionSettings,
@@ -161,6 +180,8 @@ impl FetchEngine {
             cluster,
             connection: connection.clone(),
             consumers: BTreeSet::new(),
+            members: BTreeSet::new(),
+            asks: VecDeque::new(),
             questions: BTreeMap::new(),
         };
         self.clusters.insert(id, entry);
@@ -187,7 +208,12 @@ impl FetchEngine {
         self.close_where(
             |entry| matches!(entry.owner, Owner::Fetch { consumer, .. } if consumer == id),
         );
-        if self.clusters.get(&cluster_id).is_some_and(|entry| entry.consumers.is_empty()) {
+        self.remove_unused_cluster(cluster_id);
+    }
+
+    /// Forgets a cluster that nobody uses.
+    pub(super) fn remove_unused_cluster(&mut self, cluster_id: ClusterId) {
+        if self.clusters.get(&cluster_id).is_some_and(ClusterEntry::is_unused) {
             self.close_where(|entry| entry.cluster == cluster_id);
             self.clusters.remove(&cluster_id);
             self.dirty_clusters.remove(&cluster_id);
@@ -268,7 +294,7 @@ impl FetchEngine {
 
     /// Tells whether it serves nobody.
     pub fn is_idle(&self) -> bool {
-        self.consumers.is_empty()
+        self.consumers.is_empty() && self.groups.is_empty()
     }
 
     /// Sets the timer of a connection by what the connection says.

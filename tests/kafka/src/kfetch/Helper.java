@@ -43,6 +43,7 @@ public final class Helper {
         Producers.register(COMMANDS);
         Consumers.register(COMMANDS);
         Batches.register(COMMANDS);
+        Assignors.register(COMMANDS);
         NewerClients.register(COMMANDS);
         GroupOffsets.register(COMMANDS);
         BufferedReader requests =
