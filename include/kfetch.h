@@ -911,7 +911,7 @@ typedef struct {
  */
 typedef struct {
   /**
-   * The time stamp in ms since the epoch; −1 for now.
+   * The time stamp in ms since the epoch; −1 stands for the time of the call.
    */
   int64_t timestamp_ms;
   /**

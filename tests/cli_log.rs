@@ -129,6 +129,21 @@ fn what_is_generated_is_what_was_asked_for() {
 }
 
 #[test]
+fn nothing_is_generated_where_a_later_partition_has_records() {
+    let directory = TempDir::new("cli-generate-twice");
+    let path = generated(&directory, "d", &["--partitions", "3", "--records", "9"]);
+    fs::remove_dir_all(path.join("t-0")).unwrap();
+    fs::remove_dir_all(path.join("t-2")).unwrap();
+    let told = log("generate", &path, &["-t", "t", "--partitions", "3"]).ended(1);
+    assert!(told.contains("topic t [1] has records already"), "{told}");
+    assert!(!path.join("t-0").exists() && !path.join("t-2").exists(), "what was written stays");
+    fs::remove_dir_all(path.join("t-1")).unwrap();
+    log("generate", &path, &["-q", "-t", "t", "--partitions", "3", "--records", "9"]).well();
+    let partitions = ["t-0", "t-1", "t-2"].map(|name| path.join(name).join(FIRST_SEGMENT).exists());
+    assert_eq!(partitions, [true; 3]);
+}
+
+#[test]
 fn inspect_prints_the_batches_that_kafka_finds() {
     let directory = TempDir::new("cli-inspect");
     for codec in ["none", "gzip", "snappy", "lz4", "zstd"] {

@@ -72,19 +72,16 @@ fn acknowledge(offset: i64) {
     std::io::stdout().flush().unwrap();
 }
 
-fn environment() -> Option<(PathBuf, u64)> {
+/// What this process shall do, where it is one that a test here has started: the directory and the
+/// seed. The test that started it is the one that runs in it.
+fn child() -> Option<(PathBuf, u64)> {
     let directory = std::env::var_os(DIRECTORY)?;
     Some((directory.into(), std::env::var(SEED).ok()?.parse().ok()?))
 }
 
-#[test]
-#[ignore = "the process that another test here starts and kills"]
-fn appends_until_killed() {
-    let Some((directory, seed)) = environment() else {
-        return;
-    };
+fn appends_until_killed(directory: &Path, seed: u64) {
     let mut numbers = Numbers(seed);
-    let mut writer = LogWriter::open(&directory, "t", 0, options(seed)).unwrap();
+    let mut writer = LogWriter::open(directory, "t", 0, options(seed)).unwrap();
     acknowledge(writer.next_offset());
     for _ in 0..100_000 {
         append(&mut writer, numbers.below(50)).unwrap();
@@ -97,19 +94,14 @@ fn appends_until_killed() {
     }
 }
 
-#[test]
-#[ignore = "the process that another test here starts"]
-fn appends_until_there_is_no_room() {
-    let Some((directory, seed)) = environment() else {
-        return;
-    };
+fn appends_until_there_is_no_room(directory: &Path, seed: u64) {
     let limit = libc::rlimit { rlim_cur: FILE_BYTES_MAX, rlim_max: FILE_BYTES_MAX };
     // SAFETY: the signal is ignored, no handler is set.
     unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
     // SAFETY: the structure outlives the call.
     assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_FSIZE, &raw const limit) }, 0);
     let options = LogWriterOptions { segment_bytes: 1 << 30, ..options(seed) };
-    let mut writer = LogWriter::open(&directory, "t", 0, options).unwrap();
+    let mut writer = LogWriter::open(directory, "t", 0, options).unwrap();
     let error = loop {
         let appended = append(&mut writer, 20).and_then(|()| writer.flush(false));
         match appended {
@@ -131,13 +123,8 @@ fn appends_until_there_is_no_room() {
     println!("\nfailed as it should");
 }
 
-#[test]
-#[ignore = "the process that another test here starts"]
-fn flushes_with_sync() {
-    let Some((directory, seed)) = environment() else {
-        return;
-    };
-    let mut writer = LogWriter::open(&directory, "t", 0, options(seed)).unwrap();
+fn flushes_with_sync(directory: &Path, seed: u64) {
+    let mut writer = LogWriter::open(directory, "t", 0, options(seed)).unwrap();
     append(&mut writer, 1000).unwrap();
     writer.flush(true).unwrap();
     acknowledge(writer.next_offset());
@@ -149,14 +136,15 @@ fn flushes_with_sync() {
 }
 
 /// Loss of power cannot be had in a test; that everything was synced before it was acknowledged
-/// can be seen. Returns what `flushes_with_sync` did before each acknowledgement, and after.
+/// can be seen. Returns what `flushes_with_sync`, which `test` runs as a child, did before each
+/// acknowledgement, and after.
 #[cfg(target_os = "linux")]
-fn traced(dir: &Path, log_dir: &Path) -> [String; 4] {
+fn traced(test: &str, dir: &Path, log_dir: &Path) -> [String; 4] {
     let trace = dir.join("trace");
     let mut command = Command::new("strace");
     command.args(["-f", "-y", "-e", "trace=fsync,fdatasync,rename,write", "-o"]).arg(&trace);
     command.arg(std::env::current_exe().unwrap());
-    command.args(["--exact", "flushes_with_sync", "--ignored", "--nocapture"]);
+    command.args(["--exact", test, "--nocapture"]);
     command.env(DIRECTORY, log_dir).env(SEED, "0").stdout(Stdio::null());
     assert!(spawn_tied(command).unwrap().wait().unwrap().success());
     let trace = std::fs::read_to_string(trace).unwrap();
@@ -183,12 +171,16 @@ fn segment_files(log_dir: &Path, count: usize) -> Vec<String> {
 #[cfg(target_os = "linux")]
 #[test]
 fn what_a_writer_before_has_not_synced_is_synced_too() {
+    if let Some((directory, seed)) = child() {
+        return flushes_with_sync(&directory, seed);
+    }
     let dir = TempDir::new("log-write-crash");
     let mut writer = LogWriter::open(dir.path(), "t", 0, options(0)).unwrap();
     append(&mut writer, 2000).unwrap();
     writer.close().unwrap();
     let count = read_segments(&dir.path().join("t-0"), 1000).len();
-    let parts = traced(dir.path(), dir.path());
+    let test = "what_a_writer_before_has_not_synced_is_synced_too";
+    let parts = traced(test, dir.path(), dir.path());
     for name in segment_files(dir.path(), count) {
         assert!(is_synced(&parts[0], &name), "{name}");
         assert!(!is_synced(&parts[1], &name), "{name} again");
@@ -198,9 +190,13 @@ fn what_a_writer_before_has_not_synced_is_synced_too() {
 #[cfg(target_os = "linux")]
 #[test]
 fn what_is_acknowledged_with_sync_was_put_onto_the_disk() {
+    if let Some((directory, seed)) = child() {
+        return flushes_with_sync(&directory, seed);
+    }
     let dir = TempDir::new("log-write-crash");
     let log_dir = dir.path().join("made/logs");
-    let parts = traced(dir.path(), &log_dir);
+    let test = "what_is_acknowledged_with_sync_was_put_onto_the_disk";
+    let parts = traced(test, dir.path(), &log_dir);
     for name in ["", "/logs", "/logs/t-0", "/logs/t-0/leader-epoch-checkpoint"] {
         assert!(is_synced(&parts[0], &format!("/made{name}")), "{name}\n{}", parts[0]);
     }
@@ -223,7 +219,7 @@ fn what_is_acknowledged_with_sync_was_put_onto_the_disk() {
 
 fn start(test: &str, directory: &Path, seed: u64) -> (Child, BufReader<ChildStdout>) {
     let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["--exact", test, "--ignored", "--nocapture", "--test-threads=1"]);
+    command.args(["--exact", test, "--nocapture", "--test-threads=1"]);
     command.env(DIRECTORY, directory).env(SEED, seed.to_string());
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit());
     let mut child = spawn_tied(command).unwrap();
@@ -264,14 +260,18 @@ fn check_recovered(directory: &Path, acknowledged: i64, seed: u64) {
 
 #[test]
 fn nothing_acknowledged_is_lost_when_the_writer_is_killed() {
+    if let Some((directory, seed)) = child() {
+        return appends_until_killed(&directory, seed);
+    }
     let time = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_nanos();
     let seed = u64::try_from(time % 1_000_000_000).unwrap();
     eprintln!("seed {seed}");
     let mut numbers = Numbers(seed);
+    let test = "nothing_acknowledged_is_lost_when_the_writer_is_killed";
     let dir = TempDir::new("log-write-crash");
     let mut appended_to = 0;
     for round in 0..ROUNDS {
-        let (mut child, mut lines) = start("appends_until_killed", dir.path(), seed + round);
+        let (mut child, mut lines) = start(test, dir.path(), seed + round);
         let mut acknowledged = next_ack(&mut lines).expect("the writer opens the log");
         assert_eq!(acknowledged, appended_to, "what a writer closed the next one finds");
         for _ in 0..numbers.below(20) {
@@ -299,8 +299,12 @@ fn nothing_acknowledged_is_lost_when_the_writer_is_killed() {
 
 #[test]
 fn a_writer_without_room_fails_for_good_and_the_next_one_goes_on() {
+    if let Some((directory, seed)) = child() {
+        return appends_until_there_is_no_room(&directory, seed);
+    }
     let dir = TempDir::new("log-write-crash");
-    let (mut child, mut lines) = start("appends_until_there_is_no_room", dir.path(), 0);
+    let test = "a_writer_without_room_fails_for_good_and_the_next_one_goes_on";
+    let (mut child, mut lines) = start(test, dir.path(), 0);
     let mut acknowledged = 0;
     while let Some(offset) = next_ack(&mut lines) {
         acknowledged = offset;

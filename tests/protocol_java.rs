@@ -32,9 +32,10 @@ use kfetch::protocol::sync_group::{
     SyncGroupRequest, SyncGroupRequestAssignment, SyncGroupResponse,
 };
 use kfetch::protocol::{ApiKey, ErrorCode};
-use kfetch::wire::{EncodeError, Int32Array, Uuid};
-use std::ops::RangeInclusive;
-use support::oracle::{message_bytes, message_json, message_versions};
+use kfetch::wire::{Int32Array, Uuid};
+use support::oracle::{
+    check_java_versions, check_with_java, message_bytes, message_json, since, versions,
+};
 
 #[test]
 fn java_has_every_version_that_we_have() {
@@ -48,11 +49,7 @@ fn java_has_every_version_that_we_have() {
         (ApiKey::LeaveGroup, "LeaveGroup"),
         (ApiKey::SyncGroup, "SyncGroup"),
     ] {
-        let ours = api_key.versions();
-        for kind in ["Request", "Response"] {
-            let theirs = message_versions(&format!("{name}{kind}"));
-            assert_eq!(theirs, (ours.min, ours.max), "{name}{kind}");
-        }
+        check_java_versions(api_key, name);
     }
 }
 
@@ -137,35 +134,6 @@ fn java_writes_and_reads_the_responses_that_we_do() {
 }
 
 const TOPIC_ID: Uuid = Uuid([7; 16]);
-
-fn versions(api_key: ApiKey) -> RangeInclusive<i16> {
-    api_key.versions().min..=api_key.versions().max
-}
-
-/// Has Java read what `encode` writes, holds what Java writes of it to the same, and its JSON to
-/// the parts that it must have or lack.
-fn check_with_java(
-    name: &str,
-    version: i16,
-    encode: impl FnOnce(&mut Vec<u8>) -> Result<(), EncodeError>,
-    parts: &[(&str, bool)],
-) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    encode(&mut bytes).unwrap();
-    let (json, left) = message_json(name, version, &bytes).unwrap();
-    assert_eq!(left, 0, "{name} version {version}");
-    for (part, present) in parts {
-        assert_eq!(json.contains(part), *present, "{name} version {version}: {part} in {json}");
-    }
-    let theirs = message_bytes(name, version, &json).unwrap();
-    assert_eq!(theirs, bytes, "{name} version {version}");
-    bytes
-}
-
-/// `value` where the version has the field.
-fn since(present: bool, value: &str) -> Option<&str> {
-    present.then_some(value)
-}
 
 #[test]
 fn find_coordinator_is_javas() {

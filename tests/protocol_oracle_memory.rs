@@ -4,14 +4,17 @@
 
 use kfetch::protocol::ApiKey;
 use kfetch::protocol::api_versions::{ApiVersionsRequest, ApiVersionsResponse};
+use kfetch::protocol::describe_groups::{DescribeGroupsRequest, DescribeGroupsResponse};
 use kfetch::protocol::fetch::{FetchDecoder, FetchRequest, FetchResponse, Step};
 use kfetch::protocol::find_coordinator::{FindCoordinatorRequest, FindCoordinatorResponse};
 use kfetch::protocol::heartbeat::{HeartbeatRequest, HeartbeatResponse};
 use kfetch::protocol::join_group::{JoinGroupRequest, JoinGroupResponse};
 use kfetch::protocol::leave_group::{LeaveGroupRequest, LeaveGroupResponse};
+use kfetch::protocol::list_groups::{ListGroupsRequest, ListGroupsResponse};
 use kfetch::protocol::list_offsets::{ListOffsetsRequest, ListOffsetsResponse};
 use kfetch::protocol::metadata::{MetadataRequest, MetadataResponse};
 use kfetch::protocol::offset_commit::{OffsetCommitRequest, OffsetCommitResponse};
+use kfetch::protocol::offset_delete::{OffsetDeleteRequest, OffsetDeleteResponse};
 use kfetch::protocol::offset_fetch::{OffsetFetchRequest, OffsetFetchResponse};
 use kfetch::protocol::sync_group::{SyncGroupRequest, SyncGroupResponse};
 use proptest::collection::vec;
@@ -96,6 +99,18 @@ fn decode_all(api_key: ApiKey, body: &[u8], version: i16) {
         ApiKey::SyncGroup => {
             SyncGroupRequest::decode(body, version).ok();
             SyncGroupResponse::decode(body, version).ok();
+        }
+        ApiKey::DescribeGroups => {
+            DescribeGroupsRequest::decode(body, version).ok();
+            DescribeGroupsResponse::decode(body, version).ok();
+        }
+        ApiKey::ListGroups => {
+            ListGroupsRequest::decode(body, version).ok();
+            ListGroupsResponse::decode(body, version).ok();
+        }
+        ApiKey::OffsetDelete => {
+            OffsetDeleteRequest::decode(body, version).ok();
+            OffsetDeleteResponse::decode(body, version).ok();
         }
         ApiKey::ApiVersions => {
             ApiVersionsRequest::decode(body, version).ok();

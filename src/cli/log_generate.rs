@@ -4,6 +4,7 @@
 //! begins with `n` in decimal, and goes on with words, which compress about as text does. Its time
 //! stamp is `n` ms after the first one's. No clock is asked.
 
+use kfetch::log::names::partition_directory;
 use kfetch::record::NewRecord;
 use kfetch::{LogWriter, LogWriterOptions};
 
@@ -46,6 +47,13 @@ const WORDS: [&[u8]; 16] = [
 /// What the writer says, and where a partition has records already.
 pub(crate) fn run(args: &GenerateArgs) -> Outcome {
     let total = u64::try_from(args.records).unwrap_or(0);
+    // Nothing is written where a later partition would be refused.
+    for partition in 0..args.partitions {
+        let name = partition_directory(&args.topic, partition);
+        if args.directory.join(name).exists() {
+            open_empty(args, partition)?.close()?;
+        }
+    }
     let mut progress = Progress::new("records", Some(total), !args.quiet);
     for partition in 0..args.partitions {
         write_partition(args, partition, &mut progress)?;
@@ -61,19 +69,25 @@ pub(crate) fn run(args: &GenerateArgs) -> Outcome {
     Ok(())
 }
 
-fn write_partition(args: &GenerateArgs, partition: i32, progress: &mut Progress) -> Outcome {
+/// Opens the writer of a partition that has no records.
+fn open_empty(args: &GenerateArgs, partition: i32) -> Outcome<LogWriter> {
     let options = LogWriterOptions {
         codec: args.codec,
         batch_bytes: args.batch_bytes,
         segment_bytes: args.segment_bytes,
         ..LogWriterOptions::default()
     };
-    let mut writer = LogWriter::open(&args.directory, &args.topic, partition, options)?;
+    let writer = LogWriter::open(&args.directory, &args.topic, partition, options)?;
     if writer.next_offset() != 0 {
         let topic = &args.topic;
         let text = format!("topic {topic} [{partition}] has records already");
         return Err(Failure::Error(text));
     }
+    Ok(writer)
+}
+
+fn write_partition(args: &GenerateArgs, partition: i32, progress: &mut Progress) -> Outcome {
+    let mut writer = open_empty(args, partition)?;
     let mut number = i64::from(partition);
     let (mut key, mut value) = (Vec::new(), Vec::new());
     let mut written = 0;

@@ -56,7 +56,7 @@ use crate::topic::TopicName;
 pub struct Consumer {
     pub(super) config: ConsumerConfig,
     pub(super) engine: Engine,
-    feeder: Feeder,
+    pub(super) feeder: Feeder,
     pub(super) id: ConsumerId,
     pub(super) bridge: Arc<Bridge>,
     pub(super) budget: Arc<Budget>,

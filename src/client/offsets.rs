@@ -7,6 +7,7 @@ use crossbeam::channel::bounded;
 
 use super::assignment::{check_partition, check_topic};
 use super::consumer::{Consumer, deadline_after};
+use super::engine::Feeder;
 use crate::error::{Error, ErrorKind, Result};
 use crate::fetch::reply::{OffsetAnswer, Reply, TopicInfo};
 use crate::net::command::What;
@@ -42,7 +43,8 @@ impl Consumer {
     /// # Errors
     ///
     /// [`ErrorKind::InvalidArgument`] for a name or number that no partition can have or a negative
-    /// time; each partition has an error of its own, [`ErrorKind::Timeout`] among them.
+    /// time, [`ErrorKind::Timeout`] where log directories do not answer; each partition has an
+    /// error of its own, [`ErrorKind::Timeout`] among them.
     pub fn offsets_for_times(
         &mut self,
         times: &[(TopicPartition, i64)],
@@ -124,7 +126,7 @@ impl Consumer {
     /// # Errors
     ///
     /// [`ErrorKind::UnknownTopicOrPartition`] where there is none, [`ErrorKind::Timeout`] with what
-    /// each server answered.
+    /// each server answered, where there are servers.
     pub fn partitions_for(&mut self, topic: &str, timeout: Duration) -> Result<TopicInfo> {
         check_topic(topic)?;
         let names = Some(vec![topic.to_owned()]);
@@ -143,7 +145,7 @@ impl Consumer {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Timeout`] with what each server answered.
+    /// [`ErrorKind::Timeout`] with what each server answered, where there are servers.
     pub fn list_topics(&mut self, timeout: Duration) -> Result<Vec<TopicInfo>> {
         let mut found = self.ask_topics(None, timeout)?;
         found.sort_by(|a, b| a.name.cmp(&b.name));
@@ -159,7 +161,7 @@ impl Consumer {
         self.ask(timeout, |deadline, reply| What::Topics(names, deadline, reply))?
     }
 
-    /// Sends a question and waits for the answer, which comes by the deadline in any case.
+    /// Sends a question and waits for the answer, up to the deadline.
     fn ask<T: Send + 'static>(
         &mut self,
         timeout: Duration,
@@ -176,8 +178,10 @@ impl Consumer {
             return Err(Error::new(ErrorKind::InvalidArgument, text));
         };
         self.send(question(deadline, reply))?;
-        // The engine answers at the deadline, so this wait has none of its own.
-        let found = self.wait_for(None, || {
+        // The network's thread answers at the deadline and says what it has found by then; a disk
+        // may hold up the thread of the files for as long as it likes.
+        let wait_until = (self.feeder == Feeder::Files).then_some(deadline);
+        let found = self.wait_for(wait_until, || {
             let answer = receiver.try_recv().ok().map(Some);
             answer.or_else(|| self.is_woken().then_some(None))
         });
@@ -185,7 +189,9 @@ impl Consumer {
             Some(Some(answer)) => Ok(answer),
             _ => {
                 self.check_wakeup()?;
-                Err(super::engine::dead())
+                self.check()?;
+                let text = "the log directories did not answer in time";
+                Err(Error::new(ErrorKind::Timeout, text).with_retriable(true))
             }
         }
     }

@@ -57,7 +57,7 @@ pub struct kfetch_log_writer_options {
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub struct kfetch_new_record {
-    /// The time stamp in ms since the epoch; −1 for now.
+    /// The time stamp in ms since the epoch; −1 stands for the time of the call.
     pub timestamp_ms: i64,
     /// The key; `data` NULL is null.
     pub key: kfetch_bytes,

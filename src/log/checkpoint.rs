@@ -17,10 +17,11 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs::{self, File};
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::path::Path;
 
 use super::io_error;
+use super::regular_file::open_regular;
 use crate::buffer::FileLock;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -50,14 +51,17 @@ impl Checkpoint {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Io`], and [`ErrorKind::Corrupt`] for what [`Checkpoint::parse`] refuses.
+    /// [`ErrorKind::Io`], also for what is not a regular file, and [`ErrorKind::Corrupt`] for what
+    /// [`Checkpoint::parse`] refuses.
     pub fn read(log_dir: &Path, name: &str) -> Result<Self> {
         let path = log_dir.join(name);
-        let bytes = match fs::read(&path) {
-            Ok(bytes) => bytes,
+        let mut bytes = Vec::new();
+        let read = open_regular(&path).and_then(|(mut file, _)| file.read_to_end(&mut bytes));
+        match read {
+            Ok(_) => {}
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
             Err(error) => return Err(io_error("read", &path, &error)),
-        };
+        }
         Self::parse(&bytes).map_err(|complaint| {
             Error::new(ErrorKind::Corrupt, format!("{}: {complaint}", path.display()))
         })

@@ -8,13 +8,13 @@
 #![deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
 
 use std::collections::VecDeque;
-use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
 use super::headers::{Place, as_u64};
 use super::index::{OffsetIndexEntry, TimeIndexEntry};
 use super::names::SegmentFile;
+use super::regular_file::open_regular;
 use super::scan::ScanItem;
 use crate::record::BatchHeader;
 
@@ -167,7 +167,7 @@ fn parse_times(bytes: &[u8]) -> Vec<TimeIndexEntry> {
 
 fn read_index(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    let file = File::open(path)?;
+    let (file, _) = open_regular(path)?;
     file.take(INDEX_MAX_BYTES.saturating_add(1)).read_to_end(&mut bytes)?;
     Ok(bytes)
 }

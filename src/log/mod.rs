@@ -35,6 +35,7 @@ mod lock;
 pub mod names;
 mod reader;
 mod recovery;
+mod regular_file;
 mod scan;
 mod segment;
 mod segment_check;

@@ -6,12 +6,13 @@
 #![forbid(unsafe_code)]
 #![deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use super::regular_file::open_regular;
 use crate::buffer::Slice;
 
 /// Which file it is, whatever its name: compaction puts another one under the same name.
@@ -34,12 +35,7 @@ pub(super) struct Segment {
 impl Segment {
     /// Opens the file for reading; a FIFO or a directory with such a name is refused.
     pub(super) fn open(path: &Path, base_offset: i64) -> io::Result<Self> {
-        // A FIFO without writer would hold the call up for ever otherwise.
-        let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path)?;
-        let metadata = file.metadata()?;
-        if !metadata.is_file() {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
-        }
+        let (file, metadata) = open_regular(path)?;
         let identity = Identity { device: metadata.dev(), inode: metadata.ino() };
         Ok(Self { file, path: path.to_owned(), base_offset, identity })
     }

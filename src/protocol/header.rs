@@ -28,13 +28,19 @@ pub enum ApiKey {
     LeaveGroup,
     /// What the members of a generation are assigned.
     SyncGroup,
+    /// Groups, their members and assignments.
+    DescribeGroups,
+    /// Which groups a broker coordinates.
+    ListGroups,
     /// What versions a broker speaks.
     ApiVersions,
+    /// Offsets that a group forgets.
+    OffsetDelete,
 }
 
 impl ApiKey {
     /// Every API, in the order of the variants.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 14] = [
         Self::Fetch,
         Self::ListOffsets,
         Self::Metadata,
@@ -45,7 +51,10 @@ impl ApiKey {
         Self::Heartbeat,
         Self::LeaveGroup,
         Self::SyncGroup,
+        Self::DescribeGroups,
+        Self::ListGroups,
         Self::ApiVersions,
+        Self::OffsetDelete,
     ];
 
     /// Returns the number that stands for the API in a request's header.
@@ -61,7 +70,10 @@ impl ApiKey {
             Self::Heartbeat => 12,
             Self::LeaveGroup => 13,
             Self::SyncGroup => 14,
+            Self::DescribeGroups => 15,
+            Self::ListGroups => 16,
             Self::ApiVersions => 18,
+            Self::OffsetDelete => 47,
         }
     }
 
@@ -78,11 +90,11 @@ impl ApiKey {
             Self::Metadata => (0, 13),
             Self::OffsetCommit => (2, 10),
             Self::OffsetFetch => (1, 10),
-            Self::FindCoordinator => (0, 6),
+            Self::FindCoordinator | Self::DescribeGroups => (0, 6),
             Self::JoinGroup => (0, 9),
-            Self::Heartbeat => (0, 4),
-            Self::LeaveGroup | Self::SyncGroup => (0, 5),
-            Self::ApiVersions => (0, 4),
+            Self::LeaveGroup | Self::SyncGroup | Self::ListGroups => (0, 5),
+            Self::Heartbeat | Self::ApiVersions => (0, 4),
+            Self::OffsetDelete => (0, 0),
         };
         VersionRange { min, max }
     }
@@ -95,7 +107,9 @@ impl ApiKey {
             Self::Metadata => 9,
             Self::OffsetCommit => 8,
             Self::Heartbeat | Self::LeaveGroup | Self::SyncGroup => 4,
-            Self::FindCoordinator | Self::ApiVersions => 3,
+            Self::DescribeGroups => 5,
+            Self::FindCoordinator | Self::ListGroups | Self::ApiVersions => 3,
+            Self::OffsetDelete => return false,
         };
         version >= first_flexible
     }

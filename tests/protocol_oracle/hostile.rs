@@ -1,19 +1,23 @@
 //! Damaged bytes: every decode answers, none panics.
 
 use crate::{
-    api_versions, common_versions, encoded, fetch, find_coordinator, for_each_version, heartbeat,
-    join_group, leave_group, list_offsets, metadata, offset_commit, offset_fetch, sync_group,
+    api_versions, common_versions, describe_groups, encoded, fetch, find_coordinator,
+    for_each_version, heartbeat, join_group, leave_group, list_groups, list_offsets, metadata,
+    offset_commit, offset_delete, offset_fetch, sync_group,
 };
 use kafka_protocol::protocol::{Encodable, Message};
 use kfetch::protocol::api_versions::{ApiVersionTable, ApiVersionsRequest, ApiVersionsResponse};
+use kfetch::protocol::describe_groups::{DescribeGroupsRequest, DescribeGroupsResponse};
 use kfetch::protocol::fetch::{FetchRequest, FetchResponse};
 use kfetch::protocol::find_coordinator::{FindCoordinatorRequest, FindCoordinatorResponse};
 use kfetch::protocol::heartbeat::{HeartbeatRequest, HeartbeatResponse};
 use kfetch::protocol::join_group::{JoinGroupRequest, JoinGroupResponse};
 use kfetch::protocol::leave_group::{LeaveGroupRequest, LeaveGroupResponse};
+use kfetch::protocol::list_groups::{ListGroupsRequest, ListGroupsResponse};
 use kfetch::protocol::list_offsets::{ListOffsetsRequest, ListOffsetsResponse};
 use kfetch::protocol::metadata::{MetadataRequest, MetadataResponse};
 use kfetch::protocol::offset_commit::{OffsetCommitRequest, OffsetCommitResponse};
+use kfetch::protocol::offset_delete::{OffsetDeleteRequest, OffsetDeleteResponse};
 use kfetch::protocol::offset_fetch::{OffsetFetchRequest, OffsetFetchResponse};
 use kfetch::protocol::sync_group::{SyncGroupRequest, SyncGroupResponse};
 use kfetch::protocol::{ApiKey, RequestHeader, ResponseHeader};
@@ -26,56 +30,31 @@ use proptest::sample::Index;
 ///
 /// What cannot be encoded again is no error: null and defaults of other versions do not occur.
 fn decode_all(api_key: ApiKey, body: &[u8], version: i16) {
-    let out = &mut Vec::new();
-    let same = |encoded: Result<(), _>| encoded.expect("what was read can be written");
+    /// Does so for the two messages of an API.
+    macro_rules! both {
+        ($request:ident, $response:ident) => {{
+            let out = &mut Vec::new();
+            let same = |encoded: Result<(), _>| encoded.expect("what was read can be written");
+            $request::decode(body, version).map(|m| same(m.encode(version, out))).ok();
+            $response::decode(body, version).map(|m| same(m.encode(version, out))).ok();
+        }};
+    }
     match api_key {
-        ApiKey::Fetch => {
-            FetchRequest::decode(body, version).map(|m| same(m.encode(version, out))).ok();
-            FetchResponse::decode(body, version).map(|m| same(m.encode(version, out))).ok();
-        }
-        ApiKey::ListOffsets => {
-            ListOffsetsRequest::decode(body, version).map(|m| same(m.encode(version, out))).ok();
-            ListOffsetsResponse::decode(body, version).map(|m| same(m.encode(version, out))).ok();
-        }
-        ApiKey::Metadata => {
-            MetadataRequest::decode(body, version).map(|m| same(m.encode(version, out))).ok();
-            MetadataResponse::decode(body, version).map(|m| same(m.encode(version, out))).ok();
-        }
-        ApiKey::OffsetCommit => {
-            OffsetCommitRequest::decode(body, version).map(|m| same(m.encode(version, out))).ok();
-            OffsetCommitResponse::decode(body, version).map(|m| same(m.encode(version, out))).ok();
-        }
-        ApiKey::OffsetFetch => {
-            OffsetFetchRequest::decode(body, version).map(|m| same(m.encode(version, out))).ok();
-            OffsetFetchResponse::decode(body, version).map(|m| same(m.encode(version, out))).ok();
-        }
-        ApiKey::FindCoordinator => {
-            FindCoordinatorRequest::decode(body, version)
-                .map(|m| same(m.encode(version, out)))
-                .ok();
-            FindCoordinatorResponse::decode(body, version)
-                .map(|m| same(m.encode(version, out)))
-                .ok();
-        }
-        ApiKey::JoinGroup => {
-            JoinGroupRequest::decode(body, version).map(|m| same(m.encode(version, out))).ok();
-            JoinGroupResponse::decode(body, version).map(|m| same(m.encode(version, out))).ok();
-        }
-        ApiKey::Heartbeat => {
-            HeartbeatRequest::decode(body, version).map(|m| same(m.encode(version, out))).ok();
-            HeartbeatResponse::decode(body, version).map(|m| same(m.encode(version, out))).ok();
-        }
-        ApiKey::LeaveGroup => {
-            LeaveGroupRequest::decode(body, version).map(|m| same(m.encode(version, out))).ok();
-            LeaveGroupResponse::decode(body, version).map(|m| same(m.encode(version, out))).ok();
-        }
-        ApiKey::SyncGroup => {
-            SyncGroupRequest::decode(body, version).map(|m| same(m.encode(version, out))).ok();
-            SyncGroupResponse::decode(body, version).map(|m| same(m.encode(version, out))).ok();
-        }
+        ApiKey::Fetch => both!(FetchRequest, FetchResponse),
+        ApiKey::ListOffsets => both!(ListOffsetsRequest, ListOffsetsResponse),
+        ApiKey::Metadata => both!(MetadataRequest, MetadataResponse),
+        ApiKey::OffsetCommit => both!(OffsetCommitRequest, OffsetCommitResponse),
+        ApiKey::OffsetFetch => both!(OffsetFetchRequest, OffsetFetchResponse),
+        ApiKey::FindCoordinator => both!(FindCoordinatorRequest, FindCoordinatorResponse),
+        ApiKey::JoinGroup => both!(JoinGroupRequest, JoinGroupResponse),
+        ApiKey::Heartbeat => both!(HeartbeatRequest, HeartbeatResponse),
+        ApiKey::LeaveGroup => both!(LeaveGroupRequest, LeaveGroupResponse),
+        ApiKey::SyncGroup => both!(SyncGroupRequest, SyncGroupResponse),
+        ApiKey::DescribeGroups => both!(DescribeGroupsRequest, DescribeGroupsResponse),
+        ApiKey::ListGroups => both!(ListGroupsRequest, ListGroupsResponse),
+        ApiKey::OffsetDelete => both!(OffsetDeleteRequest, OffsetDeleteResponse),
         ApiKey::ApiVersions => {
-            ApiVersionsRequest::decode(body, version).map(|m| same(m.encode(version, out))).ok();
-            ApiVersionsResponse::decode(body, version).map(|m| same(m.encode(version, out))).ok();
+            both!(ApiVersionsRequest, ApiVersionsResponse);
             if let Ok(answer) = ApiVersionsResponse::decode_answer(body, version) {
                 let table = ApiVersionTable::new(&answer.api_keys);
                 for api_key in ApiKey::ALL {
@@ -137,6 +116,12 @@ fn damaged_requests_and_responses_are_answered() {
     check(ApiKey::LeaveGroup, leave_group::response);
     check(ApiKey::SyncGroup, sync_group::request);
     check(ApiKey::SyncGroup, sync_group::response);
+    check(ApiKey::DescribeGroups, describe_groups::request);
+    check(ApiKey::DescribeGroups, describe_groups::response);
+    check(ApiKey::ListGroups, list_groups::request);
+    check(ApiKey::ListGroups, list_groups::response);
+    check(ApiKey::OffsetDelete, offset_delete::request);
+    check(ApiKey::OffsetDelete, offset_delete::response);
     check(ApiKey::ApiVersions, api_versions::response);
 }
 

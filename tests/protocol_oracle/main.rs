@@ -8,6 +8,7 @@
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod api_versions;
+mod describe_groups;
 mod error_code;
 mod fetch;
 mod fetch_decoder;
@@ -17,9 +18,11 @@ mod heartbeat;
 mod hostile;
 mod join_group;
 mod leave_group;
+mod list_groups;
 mod list_offsets;
 mod metadata;
 mod offset_commit;
+mod offset_delete;
 mod offset_fetch;
 mod sync_group;
 

@@ -1,6 +1,10 @@
 //! Kafka's own Java code as the oracle of batches and messages.
 
 use std::collections::HashMap;
+use std::ops::RangeInclusive;
+
+use kfetch::protocol::ApiKey;
+use kfetch::wire::EncodeError;
 
 use super::helper::{JavaError, Row, bytes, helper, hex};
 use super::producer::{FoundRecord, found_record, push_headers};
@@ -144,6 +148,45 @@ pub(crate) fn message_json(
     let arguments = [name, &version.to_string(), &hex(Some(data))];
     let row = helper().call("message_json", &arguments, &[])?.remove(0);
     Ok((row[0].clone(), row[1].parse().expect("a count")))
+}
+
+/// Holds the versions that kfetch has of an API, such as `Fetch`, to those of Kafka's classes.
+pub(crate) fn check_java_versions(api_key: ApiKey, name: &str) {
+    let ours = api_key.versions();
+    for kind in ["Request", "Response"] {
+        let theirs = message_versions(&format!("{name}{kind}"));
+        assert_eq!(theirs, (ours.min, ours.max), "{name}{kind}");
+    }
+}
+
+/// Returns all versions of an API that kfetch has.
+pub(crate) fn versions(api_key: ApiKey) -> RangeInclusive<i16> {
+    api_key.versions().min..=api_key.versions().max
+}
+
+/// Has Java read what `encode` writes, holds what Java writes of it to the same, and its JSON to
+/// the parts that it must have or lack.
+pub(crate) fn check_with_java(
+    name: &str,
+    version: i16,
+    encode: impl FnOnce(&mut Vec<u8>) -> Result<(), EncodeError>,
+    parts: &[(&str, bool)],
+) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    encode(&mut bytes).unwrap();
+    let (json, left) = message_json(name, version, &bytes).unwrap();
+    assert_eq!(left, 0, "{name} version {version}");
+    for (part, present) in parts {
+        assert_eq!(json.contains(part), *present, "{name} version {version}: {part} in {json}");
+    }
+    let theirs = message_bytes(name, version, &json).unwrap();
+    assert_eq!(theirs, bytes, "{name} version {version}");
+    bytes
+}
+
+/// `value` where the version has the field.
+pub(crate) fn since(present: bool, value: &str) -> Option<&str> {
+    present.then_some(value)
 }
 
 fn record_row(record: &FoundRecord) -> Row {

@@ -43,7 +43,9 @@ public final class Helper {
         Producers.register(COMMANDS);
         Consumers.register(COMMANDS);
         Batches.register(COMMANDS);
+        Assignors.register(COMMANDS);
         NewerClients.register(COMMANDS);
+        GroupOffsets.register(COMMANDS);
         BufferedReader requests =
             new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
         String head;

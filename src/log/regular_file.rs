@@ -1,0 +1,24 @@
+//! Files that are read, and nothing else that may bear such a name.
+
+#![forbid(unsafe_code)]
+#![deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
+
+use std::fs::{File, Metadata, OpenOptions};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+/// Opens a file for reading; a FIFO, a device or a directory in its place is refused at once.
+///
+/// # Errors
+///
+/// That of the system, and [`io::ErrorKind::InvalidInput`] for what is not a regular file.
+pub(super) fn open_regular(path: &Path) -> io::Result<(File, Metadata)> {
+    // A FIFO without writer would hold the call up for ever otherwise.
+    let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path)?;
+    let metadata = file.metadata()?;
+    if !metadata.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
+    }
+    Ok((file, metadata))
+}
