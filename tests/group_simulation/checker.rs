@@ -65,6 +65,7 @@ struct Client {
     exchanges: usize,
     heartbeats: usize,
     commits: BTreeMap<u64, Vec<(i32, i64)>>,
+    told: Vec<Vec<(i32, i64)>>,
     refused: Vec<(Request, Time)>,
     assigned: bool,
 }
@@ -146,7 +147,9 @@ impl Checker {
             Event::Told { client, id } => {
                 let known = self.client(*client).commits.keys().next() == Some(id);
                 expect(known, || format!("commit {id} of {client} is told out of order"))?;
-                self.client(*client).commits.remove(id);
+                let it = self.client(*client);
+                // Its request may still be on its way.
+                it.told.extend(it.commits.remove(id));
             }
             Event::Stored { client, partition, offset } => {
                 self.check_stored(*client, *partition, *offset)?;
@@ -324,6 +327,9 @@ impl Checker {
     }
 
     fn check_stored(&mut self, client: usize, partition: i32, at: i64) -> Result<(), Violation> {
+        let it = self.client(client);
+        let asked = it.commits.values().chain(&it.told).any(|all| all.contains(&(partition, at)));
+        expect(asked, || format!("I10: {client} never committed {at} of {partition}"))?;
         let log = &self.logs[index(partition)];
         let (committed, delivered) = (log.committed, log.delivered);
         expect(at >= committed, || format!("I12: {partition} goes back from {committed} to {at}"))?;

@@ -119,7 +119,10 @@ impl Group {
         let saved = self.saved.clone();
         for (id, seat) in &self.seats {
             if !saved.seats.contains_key(id) {
-                self.events.push(Event::Removed { client: seat.client, fenced: false });
+                let mut others = saved.seats.values();
+                let fenced =
+                    seat.instance.is_some() && others.any(|other| other.instance == seat.instance);
+                self.events.push(Event::Removed { client: seat.client, fenced });
             }
         }
         (self.state, self.generation) = (saved.state, saved.generation);
