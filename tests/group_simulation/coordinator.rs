@@ -130,6 +130,7 @@ impl Group {
         self.given.clear();
         for seat in self.seats.values_mut() {
             seat.until = now + self.times.session;
+            self.events.push(Event::Seated { client: seat.client });
         }
         self.events.push(Event::Moved);
     }
@@ -216,6 +217,7 @@ impl Group {
         let join = Some(ticket);
         let seat = Seat { client, instance, until, metadata, assignment, join, sync: None };
         self.seats.insert(id.to_owned(), seat);
+        self.events.push(Event::Seated { client });
         if !matches!(self.state, State::Preparing { .. }) {
             self.prepare(now);
         }
@@ -243,6 +245,7 @@ impl Group {
         if seat.client != client {
             self.events.push(Event::Removed { client: seat.client, fenced: true });
         }
+        self.events.push(Event::Seated { client });
         seat.client = client;
         seat.until = now + self.times.session;
         seat.metadata = metadata.to_vec();
@@ -490,7 +493,10 @@ impl Group {
 
     fn drop_seat(&mut self, id: &str) {
         let Some(seat) = self.seats.remove(id) else { return };
-        self.events.push(Event::Removed { client: seat.client, fenced: false });
+        // A process that is back may have its former place beside the new one for a while.
+        if !self.seats.values().any(|other| other.client == seat.client) {
+            self.events.push(Event::Removed { client: seat.client, fenced: false });
+        }
         for ticket in [seat.join, seat.sync].into_iter().flatten() {
             self.answers.push((ticket, Answer::Code(ErrorCode::UNKNOWN_MEMBER_ID)));
         }

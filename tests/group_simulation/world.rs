@@ -300,7 +300,9 @@ impl World {
             retry: BackoffLimits { initial: RETRY, max: Duration::from_secs(1) },
         };
         let cooperative = self.weather.cooperative;
-        let application = Application::new(client, self.instant(), cooperative, instance.is_some());
+        let mut application =
+            Application::new(client, self.instant(), cooperative, instance.is_some());
+        application.ends_settled = self.weather.calm;
         let clock = Arc::clone(&application.clock);
         self.clients.push(Client {
             instance,
