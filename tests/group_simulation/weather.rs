@@ -38,11 +38,14 @@ impl Weather {
     pub(crate) fn draw(random: &mut Random) -> Self {
         let calm = random.below(5) == 0;
         let only_brokers = !calm && random.below(4) == 0;
+        let is_static = random.below(3) == 0;
         let harsh = u64::from(!calm && !only_brokers);
         Self {
             members: 1 + pick(random, 5),
-            is_static: random.below(3) == 0,
-            cooperative: random.below(2) == 0,
+            is_static,
+            // A static member that is back gets what it had, without a rebalance in which the
+            // rest could be handed on: brokers and Java's members have the same hole.
+            cooperative: !is_static && random.below(2) == 0,
             calm,
             only_brokers,
             fault_time: Duration::from_secs(30 + random.below(20)),
@@ -132,6 +135,7 @@ impl World {
                     self.birth(Some(instance));
                 }
             }
+            _ if self.weather.calm => {}
             _ => self.broker_fault(),
         }
     }

@@ -29,6 +29,9 @@ pub(crate) const POLL_INTERVAL: Duration = Duration::from_secs(8);
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(3);
 pub(crate) const RETRY: Duration = Duration::from_millis(100);
 
+/// Why a request comes back that the member itself has no use for.
+const GIVEN_UP: &str = "another connection is made";
+
 /// More than any world takes; a machine that runs in place comes to it.
 const STEPS_MAX: usize = 200_000;
 
@@ -297,7 +300,9 @@ impl World {
             retry: BackoffLimits { initial: RETRY, max: Duration::from_secs(1) },
         };
         let cooperative = self.weather.cooperative;
-        let application = Application::new(client, self.instant(), cooperative, instance.is_some());
+        let mut application =
+            Application::new(client, self.instant(), cooperative, instance.is_some());
+        application.ends_settled = self.weather.calm;
         let clock = Arc::clone(&application.clock);
         self.clients.push(Client {
             instance,
@@ -354,7 +359,7 @@ impl World {
                     self.after(delay, Happening::Found(client, host));
                 }
                 MemberAction::Connect { node_id, .. } => {
-                    self.hand_back(client, "another connection is made");
+                    self.hand_back(client, GIVEN_UP);
                     let broker = usize::try_from(node_id).unwrap();
                     let number = self.next_link;
                     self.next_link += 1;
@@ -418,7 +423,8 @@ impl World {
         let sent = self.shut(number);
         for (_, arrived) in sent {
             let request = arrived.request;
-            self.note(Event::Returned { client, request: request.clone(), code: None });
+            let code = (why == GIVEN_UP).then_some(0);
+            self.note(Event::Returned { client, request: request.clone(), code });
             let why = Unanswered::Lost(why.to_owned());
             self.clients[client].member.handle_unanswered(now, request, why);
         }
