@@ -34,6 +34,7 @@ pub mod topic;
 pub mod wire;
 
 mod logger;
+mod nearest;
 mod sync;
 
 #[cfg(not(loom))]

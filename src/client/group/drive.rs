@@ -10,7 +10,7 @@ use crate::client::settings::LONGEST;
 use crate::coordinator::notice::Notice;
 use crate::coordinator::participant::{Task, TopicCount};
 use crate::error::Result;
-use crate::fetch::reply::{Reply, TopicInfo};
+use crate::fetch::reply::{PartitionInfo, Reply, TopicInfo};
 use crate::net::command::What;
 
 impl Consumer {
@@ -138,13 +138,22 @@ impl Consumer {
 }
 
 fn count(topic: TopicInfo) -> TopicCount {
+    let partitions = topic.partitions.ok();
     // What lies between two partitions that exist will exist: numbers have no gaps.
-    let highest = |partitions: Vec<crate::fetch::reply::PartitionInfo>| {
-        partitions.iter().map(|partition| partition.partition).max().map_or(0, |last| last + 1)
-    };
+    let count = |all: &Vec<PartitionInfo>| all.iter().map(|one| one.partition + 1).max();
     TopicCount {
         name: topic.name,
-        partitions: topic.partitions.ok().map(highest),
+        partitions: partitions.as_ref().map(|all| count(all).unwrap_or(0)),
+        racks: partitions.as_deref().and_then(racks),
         is_internal: topic.is_internal,
     }
+}
+
+/// Returns for each partition the racks of its replicas, unless there are none.
+fn racks(partitions: &[PartitionInfo]) -> Option<Vec<Vec<Arc<str>>>> {
+    if partitions.iter().all(|partition| partition.racks.is_empty()) {
+        return None;
+    }
+    let racks = partitions.iter().map(|one| one.racks.iter().map(|rack| Arc::from(&**rack)));
+    Some(racks.map(Iterator::collect).collect())
 }

@@ -13,11 +13,11 @@ use crate::client::config::{ConsumerConfig, GroupConfig};
 use crate::client::consumer::clock;
 use crate::client::engine::{Engine, Feeder};
 use crate::client::settings;
-use crate::coordinator::assignor;
+use crate::coordinator::assignor::{Assignor, built_in};
 use crate::coordinator::notice::Notice;
 use crate::coordinator::participant::{Participant, ParticipantSettings, TopicCount};
 use crate::coordinator::poll_clock::PollClock;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::fetch::call::ConsumerId;
 use crate::net::command::{NewMember, What};
 use crate::ring::bridge::Bridge;
@@ -78,7 +78,7 @@ impl Group {
         bridge: &Arc<Bridge>,
     ) -> Result<Option<Box<Self>>> {
         let Some(group) = &config.group else { return Ok(None) };
-        let assignors = assignor::resolve_all(group.strategies.iter().map(String::as_str))?;
+        let assignors = assignors(&group.strategies)?;
         let now = clock();
         let poll_clock = Arc::new(PollClock::new(now));
         let (sender, notices) = unbounded();
@@ -92,7 +92,7 @@ impl Group {
         };
         engine.send(Feeder::Network, id, What::AddMember(Box::new(new)))?;
         let settings = ParticipantSettings {
-            rack: None,
+            rack: group.rack.clone(),
             metadata_max_age: settings::topics_max_age(config),
             retry: settings::backoff(config.connection.retry_backoff),
             excludes_internal: config.metadata.excludes_internal_topics,
@@ -170,4 +170,18 @@ impl Group {
     pub(super) fn commit_wait(&self) -> Duration {
         self.config.max_poll_interval.min(Duration::from_secs(60))
     }
+}
+
+/// Makes the assignors that `partition.assignment.strategy` names.
+fn assignors(names: &[String]) -> Result<Vec<Box<dyn Assignor>>> {
+    let mut assignors: Vec<Box<dyn Assignor>> = Vec::with_capacity(names.len());
+    for name in names {
+        let assignor = built_in(name)?;
+        if assignors.iter().any(|known| known.name() == assignor.name()) {
+            let text = format!("partition.assignment.strategy names {} twice", assignor.name());
+            return Err(Error::new(ErrorKind::Config, text));
+        }
+        assignors.push(assignor);
+    }
+    Ok(assignors)
 }

@@ -5,11 +5,11 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
-use super::leader::{Lead, assigned, subscription_bytes};
+use super::leader::{Lead, subscription_bytes};
 use super::task::Task;
 use super::topics::{Purpose, TopicCount, Watch, existing, matching};
 use crate::backoff::BackoffLimits;
-use crate::coordinator::assignor::Assignor;
+use crate::coordinator::assignor::{Assignment, Assignor, LedGroup, UnreadableMember};
 use crate::coordinator::command::MemberCommand;
 use crate::coordinator::notice::{Membership, Notice};
 use crate::coordinator::subscription::Subscription;
@@ -359,13 +359,12 @@ impl Participant {
             return;
         };
         let names: Vec<TopicName> = topics.iter().map(|name| TopicName::new(name)).collect();
-        let generation = self.membership.as_ref().map_or(-1, |membership| membership.generation);
-        let rack = self.settings.rack.as_deref();
+        let generation = self.membership.as_ref().map(|membership| membership.generation);
         let mut protocols = Vec::with_capacity(self.assignors.len());
         for assignor in &self.assignors {
             let user_data = assignor.user_data(&names);
-            let data = user_data.as_deref();
-            match subscription_bytes(topics, data, &self.owned, generation, rack) {
+            let rack = self.settings.rack.clone();
+            match subscription_bytes(&names, user_data, &self.owned, generation, rack) {
                 Ok(bytes) => protocols.push((assignor.name().to_owned(), bytes)),
                 Err(error) => return self.fail(error.with_fatal()),
             }
@@ -405,19 +404,21 @@ impl Participant {
         let generation = membership.generation;
         self.membership = Some(membership);
         self.is_lost = false;
-        let decoded = match assignment {
-            [] => Ok(BTreeSet::new()),
-            bytes => assigned(bytes),
+        let read = match assignment {
+            [] => Ok(Assignment::default()),
+            bytes => Assignment::decode(bytes),
         };
-        let told = decoded.unwrap_or_else(|error| {
-            let text = format!("the assignment from the group\'s leader is malformed: {error}");
+        let mut told = read.unwrap_or_else(|error| {
+            let text = format!("the assignment from the group's leader is malformed: {error}");
             self.tasks.push_back(Task::Fail(Error::new(ErrorKind::Protocol, text)));
-            BTreeSet::new()
+            Assignment::default()
         });
-        let new = self.accept(told);
-        let all: Vec<TopicPartition> = new.iter().cloned().collect();
+        let new = self.accept(&told);
+        told.partitions.retain(|(topic, partition)| {
+            new.contains(&TopicPartition::new(topic.as_str(), *partition))
+        });
         if let Some(chosen) = self.assignors.iter_mut().find(|one| one.name() == protocol) {
-            chosen.handle_assignment(&all, generation);
+            chosen.handle_assignment(&told, generation);
         }
         let gone: Vec<TopicPartition> = self.owned.difference(&new).cloned().collect();
         if gone.is_empty() {
@@ -428,7 +429,11 @@ impl Participant {
     }
 
     /// Leaves out of an assignment what this member has not subscribed to.
-    fn accept(&mut self, told: BTreeSet<TopicPartition>) -> BTreeSet<TopicPartition> {
+    fn accept(&mut self, told: &Assignment) -> BTreeSet<TopicPartition> {
+        let told = told.partitions.iter();
+        let told: BTreeSet<TopicPartition> = told
+            .map(|(topic, partition)| TopicPartition::new(topic.as_str(), *partition))
+            .collect();
         let has = |partition: &TopicPartition| {
             partition.partition >= 0
                 && self.subscription.as_ref().is_some_and(|all| all.has(&partition.topic))
@@ -526,10 +531,10 @@ impl Participant {
         if lead.skips_assignment {
             return;
         }
-        match lead.run(&mut self.assignors, &found) {
-            Ok((assignments, warnings)) => {
+        match lead.run(&mut self.assignors, topics) {
+            Ok(LedGroup { assignments, unreadable }) => {
                 let generation = lead.membership.generation;
-                self.tasks.extend(warnings.into_iter().map(Task::Fail));
+                self.tasks.extend(unreadable.into_iter().map(unreadable_member));
                 let assign = MemberCommand::Assign { generation, assignments };
                 self.tasks.push_back(Task::Send(assign));
             }
@@ -567,4 +572,10 @@ impl Participant {
     fn is_cooperative(&self) -> bool {
         self.assignors.iter().all(|assignor| assignor.is_cooperative())
     }
+}
+
+fn unreadable_member(member: UnreadableMember) -> Task {
+    let UnreadableMember { member_id, reason } = member;
+    let text = format!("member {member_id} gets nothing: its subscription is malformed: {reason}");
+    Task::Fail(Error::new(ErrorKind::Protocol, text))
 }

@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::backoff::{Backoff, BackoffLimits};
@@ -15,6 +16,8 @@ pub struct TopicCount {
     pub name: String,
     /// How many partitions it has; none where there is no such topic, or it cannot be told.
     pub partitions: Option<i32>,
+    /// For each partition the racks of its replicas; none where no broker has a rack.
+    pub racks: Option<Vec<Vec<Arc<str>>>>,
     /// Whether it is Kafka's own, such as `__consumer_offsets`.
     pub is_internal: bool,
 }
