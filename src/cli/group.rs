@@ -1,8 +1,10 @@
 //! `kfetch group`: lists and describes groups, and changes their committed offsets.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
+use kfetch::client::config::Source;
 use kfetch::{
     Consumer, Engine, Error, ErrorKind, GroupDescription, OffsetAndMetadata, TopicPartition,
 };
@@ -10,6 +12,7 @@ use kfetch::{
 use crate::failure::{Failure, Outcome};
 use crate::group_args::{DescribeArgs, GroupCommand, ListArgs, ResetArgs};
 use crate::group_delete;
+use crate::group_local;
 use crate::group_offsets::{self, GroupOffset, Owner};
 use crate::group_reset::{self, Target};
 use crate::message;
@@ -46,7 +49,8 @@ pub(crate) fn run(command: &GroupCommand) -> Outcome {
 #[derive(Debug)]
 pub(crate) struct Client<'a> {
     engine: Engine,
-    source: &'a SourceArgs,
+    args: &'a SourceArgs,
+    source: Source,
     deadline: Deadline,
 }
 
@@ -56,10 +60,19 @@ impl<'a> Client<'a> {
     /// # Errors
     ///
     /// What the library refuses in the configuration.
-    pub(crate) fn new(source: &'a SourceArgs) -> Outcome<Self> {
-        let config = settings::config(source)?.consumer()?;
+    pub(crate) fn new(args: &'a SourceArgs) -> Outcome<Self> {
+        let config = settings::config(args)?.consumer()?;
         let engine = Engine::with_logger(message::logger(false))?;
-        Ok(Self { engine, source, deadline: Deadline::after(config.default_api_timeout) })
+        let deadline = Deadline::after(config.default_api_timeout);
+        Ok(Self { engine, args, source: config.source, deadline })
+    }
+
+    /// Returns the log directories, where there are no brokers.
+    fn log_dirs(&self) -> Option<&[PathBuf]> {
+        match &self.source {
+            Source::LogDirs(log_dirs) => Some(log_dirs),
+            _ => None,
+        }
     }
 
     /// Returns a consumer that belongs to a group and is no member of it.
@@ -68,8 +81,17 @@ impl<'a> Client<'a> {
     ///
     /// What the library says.
     pub(crate) fn consumer(&self, group: &str) -> Outcome<Consumer> {
-        let config = settings::config(self.source)?.with("group.id", group)?;
+        let config = settings::config(self.args)?.with("group.id", group)?;
         let config = config.with("enable.auto.commit", "false")?;
+        Ok(Consumer::with_engine(&self.engine, config.consumer()?)?)
+    }
+
+    /// Returns a consumer that belongs to no group: on log directories it only reads.
+    fn reader(&self) -> Outcome<Consumer> {
+        let mut config = settings::config(self.args)?.with("group.id", "")?;
+        for (name, value) in [("group.instance.id", ""), ("enable.auto.commit", "false")] {
+            config.set(name, value)?;
+        }
         Ok(Consumer::with_engine(&self.engine, config.consumer()?)?)
     }
 
@@ -78,8 +100,18 @@ impl<'a> Client<'a> {
         self.deadline.left()
     }
 
+    /// Tells whether there is no such group, as far as that can be known: log directories do not
+    /// say which groups have members.
+    fn lacks(&self, group: Option<&str>) -> Outcome<bool> {
+        let Some(group) = group.filter(|_| self.log_dirs().is_none()) else { return Ok(false) };
+        Ok(!self.groups()?.iter().any(|listed| listed == group))
+    }
+
     /// Returns the names of the groups that consume.
     fn groups(&self) -> Outcome<Vec<String>> {
+        if let Some(log_dirs) = self.log_dirs() {
+            return group_local::groups(log_dirs);
+        }
         let mut consumer = self.consumer("kfetch")?;
         let listed = waiting_for("the brokers", || consumer.list_groups(self.left()))?;
         close(consumer);
@@ -119,32 +151,46 @@ fn list(args: &ListArgs) -> Outcome {
 
 fn describe(args: &DescribeArgs) -> Outcome {
     let client = Client::new(&args.source)?;
-    let groups = match &args.group {
-        Some(group) => vec![group.clone()],
-        None => client.groups()?,
+    let mut rows = match client.log_dirs() {
+        Some(log_dirs) => group_local::rows(log_dirs, args.group.as_deref())?,
+        None => match &args.group {
+            Some(group) => rows_of(&client, group)?,
+            None => all_rows(&client)?,
+        },
     };
+    let is_missing = rows.is_empty() && client.lacks(args.group.as_deref())?;
+    find_ends(&client, &mut rows)?;
+    show(&mut rows, args.json)?;
+    match &args.group {
+        Some(group) if is_missing => Err(Failure::Error(format!("group {group} does not exist"))),
+        _ => Ok(()),
+    }
+}
+
+/// Returns the rows of all groups.
+fn all_rows(client: &Client<'_>) -> Outcome<Vec<GroupOffset>> {
+    let groups = client.groups()?;
     let mut progress = Progress::new("groups", Some(groups.len() as u64), true);
     let mut rows = Vec::new();
     for group in &groups {
-        let mut consumer = client.consumer(group)?;
-        let known = description(&mut consumer, client.left())?;
-        let committed = waiting_for("the coordinator", || consumer.all_committed(client.left()))?;
-        close(consumer);
-        let is_known = known.is_some() || !committed.is_empty();
-        let mut owners = known.map(owners).unwrap_or_default();
-        rows.extend(committed.into_iter().map(|(partition, committed)| {
-            let owner = owners.remove(&partition);
-            row(group, partition, committed, owner)
-        }));
-        if args.group.is_some() && !is_known && !client.groups()?.contains(group) {
-            show(&mut rows, args.json)?;
-            return Err(Failure::Error(format!("group {group} does not exist")));
-        }
+        rows.extend(rows_of(client, group)?);
         progress.add(1);
     }
-    drop(progress);
-    find_ends(&client, &mut rows)?;
-    show(&mut rows, args.json)
+    Ok(rows)
+}
+
+/// Returns a row for each offset that a group has committed.
+fn rows_of(client: &Client<'_>, group: &str) -> Outcome<Vec<GroupOffset>> {
+    let mut consumer = client.consumer(group)?;
+    let known = description(&mut consumer, client.left())?;
+    let committed = waiting_for("the coordinator", || consumer.all_committed(client.left()))?;
+    close(consumer);
+    let mut owners = known.map(owners).unwrap_or_default();
+    let row = |(partition, committed)| {
+        let owner = owners.remove(&partition);
+        row(group, partition, committed, owner)
+    };
+    Ok(committed.into_iter().map(row).collect())
 }
 
 /// Prints rows in their order.
@@ -199,7 +245,7 @@ fn find_ends(client: &Client<'_>, rows: &mut [GroupOffset]) -> Outcome {
     if rows.is_empty() {
         return Ok(());
     }
-    let mut consumer = client.consumer("kfetch")?;
+    let mut consumer = client.reader()?;
     let topics = waiting_for("the brokers", || consumer.list_topics(client.left()))?;
     let mut there = HashMap::new();
     for topic in topics {

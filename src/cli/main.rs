@@ -18,6 +18,7 @@ mod format;
 mod group;
 mod group_args;
 mod group_delete;
+mod group_local;
 mod group_offsets;
 mod group_reset;
 mod json;

@@ -53,12 +53,12 @@ pub(super) fn service(config: &ConsumerConfig, group: &GroupConfig) -> Option<Se
     let Source::LogDirs(paths) = &config.source else { return None };
     let embedded = &group.embedded;
     Some(ServiceSettings {
-        dir: paths.first()?.clone(),
         initial_rebalance_delay: embedded.initial_rebalance_delay,
         session_timeout_min: embedded.session_timeout_min,
         session_timeout_max: embedded.session_timeout_max,
         offsets_partitions: embedded.offsets_partitions,
         offsets_retention: embedded.offsets_retention,
+        ..ServiceSettings::new(paths.first()?.clone())
     })
 }
 
