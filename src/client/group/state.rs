@@ -89,6 +89,7 @@ impl Group {
             notices: sender,
             bridge: Arc::clone(bridge),
             clock: Arc::clone(&poll_clock),
+            service: settings::service(config, group),
         };
         engine.send(Feeder::Network, id, What::AddMember(Box::new(new)))?;
         let settings = ParticipantSettings {
