@@ -6,6 +6,7 @@ use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand}
 
 use crate::bench::{self, BenchArgs};
 use crate::encoding::Encoding;
+use crate::group_args::{self, GroupCommand};
 use crate::log_args::LogCommand;
 use crate::source_args::SourceArgs;
 use crate::start_at::OffsetArg;
@@ -24,6 +25,13 @@ pub(crate) enum Command {
     /// Prints the records of a topic.
     #[command(after_help = CAT_HELP)]
     Cat(CatArgs),
+
+    /// Lists and describes consumer groups, and changes what they have committed.
+    #[command(after_help = group_args::HELP)]
+    Group {
+        #[command(subcommand)]
+        command: GroupCommand,
+    },
 
     /// Checks, prints and writes log directories.
     #[command(after_help = LOG_HELP)]
@@ -145,6 +153,7 @@ impl Command {
         match self {
             Self::Cat(args) => args.source.order(matches),
             Self::Bench(args) => args.source.order(matches),
+            Self::Group { command } => command.order(matches),
             Self::Log { .. } => {}
         }
     }

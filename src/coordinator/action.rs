@@ -10,6 +10,14 @@ use super::request::Request;
 pub enum MemberAction {
     /// When any broker of the cluster is to be asked.
     Ask(Request),
+    /// When this broker of the cluster is to be asked, by the node id that the answer to
+    /// [`Request::Brokers`] gave it.
+    AskBroker {
+        /// The broker's node id.
+        node_id: i32,
+        /// The request.
+        request: Request,
+    },
     /// When a connection to the coordinator is to be made, which carries this member's requests
     /// and nothing else; an earlier one is closed.
     Connect {

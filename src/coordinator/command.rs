@@ -5,6 +5,7 @@
 use std::time::Instant;
 
 use super::notice::Membership;
+use super::question::Question;
 use crate::topic::TopicName;
 
 /// A command to a member.
@@ -58,6 +59,16 @@ pub enum MemberCommand {
         id: u64,
         /// The partitions; all that the group has committed where there is none.
         partitions: Option<Vec<(TopicName, i32)>>,
+        /// Until when it is tried.
+        deadline: Instant,
+    },
+    /// When something else is asked about groups; answered by
+    /// [`Notice::Told`](super::notice::Notice::Told).
+    Ask {
+        /// Comes back in the answer.
+        id: u64,
+        /// What is asked.
+        question: Question,
         /// Until when it is tried.
         deadline: Instant,
     },

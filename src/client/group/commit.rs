@@ -9,6 +9,7 @@ use crate::client::engine::{Feeder, dead};
 use crate::client::settings::LONGEST;
 use crate::coordinator::command::{Commit, CommitOffset, MemberCommand};
 use crate::coordinator::notice::{Committed as OffsetAndMetadata, CommittedOffset, Membership};
+use crate::coordinator::question::Told;
 use crate::error::{Error, ErrorKind, Result};
 use crate::net::command::What;
 use crate::topic::{TopicName, TopicPartition};
@@ -38,6 +39,7 @@ pub(super) enum Waiting {
 pub(super) enum Settled {
     Committed(Result<()>),
     Fetched(Result<Vec<CommittedOffset>>),
+    Told(Result<Told>),
 }
 
 /// An asynchronous commit that is done.
@@ -184,7 +186,7 @@ impl Consumer {
         self.send_member(MemberCommand::Fetch { id, partitions, deadline })?;
         match self.wait_for_answer(id)? {
             Settled::Fetched(result) => result,
-            Settled::Committed(_) => Err(dead()),
+            Settled::Committed(_) | Settled::Told(_) => Err(dead()),
         }
     }
 
@@ -296,7 +298,7 @@ impl Consumer {
         }
         match settled {
             Settled::Committed(result) => result,
-            Settled::Fetched(_) => Err(dead()),
+            Settled::Fetched(_) | Settled::Told(_) => Err(dead()),
         }
     }
 
@@ -359,7 +361,7 @@ impl Consumer {
     }
 
     /// Waits for the answer to a commit or a question, which comes by its deadline in any case.
-    fn wait_for_answer(&mut self, id: u64) -> Result<Settled> {
+    pub(super) fn wait_for_answer(&mut self, id: u64) -> Result<Settled> {
         loop {
             self.take_notices(clock());
             let settled = self.group.as_mut().and_then(|group| group.settled.remove(&id));
@@ -413,6 +415,13 @@ impl Consumer {
                 group.settled.insert(id, Settled::Fetched(result));
             }
             Some(Waiting::Auto | Waiting::Callback(..)) | None => {}
+        }
+    }
+
+    pub(super) fn handle_told(&mut self, id: u64, result: Result<Told>) {
+        let Some(group) = &mut self.group else { return };
+        if group.waiting.remove(&id).is_some() {
+            group.settled.insert(id, Settled::Told(result));
         }
     }
 

@@ -324,7 +324,7 @@ impl Participant {
             }
             Notice::Failed(error) => self.fail(error),
             // Commits are between the application and the member.
-            Notice::Committed { .. } | Notice::Fetched { .. } => {}
+            Notice::Committed { .. } | Notice::Fetched { .. } | Notice::Told { .. } => {}
         }
     }
 
