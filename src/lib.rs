@@ -34,13 +34,13 @@ pub mod topic;
 pub mod wire;
 
 mod logger;
+mod nearest;
 mod sync;
 
 #[cfg(not(loom))]
 pub use client::{
     CommitCallback, Config, Consumer, Engine, EventKind, GroupMembershipOperation, GroupMetadata,
-    Offset, PartitionEvent, PollLimits, RebalanceListener, Record, Records,
-    Stats, WakeupHandle,
+    Offset, PartitionEvent, PollLimits, RebalanceListener, Record, Records, Stats, WakeupHandle,
 };
 #[cfg(not(loom))]
 pub use coordinator::notice::Committed as OffsetAndMetadata;

@@ -3,6 +3,7 @@
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "what fails here fails the test")]
 
 mod embedded;
+mod support;
 
 use embedded::{Bench, Join, Joined};
 use kfetch::protocol::ErrorCode;

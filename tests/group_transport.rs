@@ -179,7 +179,7 @@ fn join_on_path(path: &Path) {
     let host = format!("unix:{}", path.display());
     let member = LoopMember::start(&[(&host, 0)], member_settings("group"));
     let protocols = vec![("range".to_owned(), SUBSCRIPTION.to_vec())];
-    member.tell(MemberCommand::Join { protocols, reason: String::new() });
+    member.tell(MemberCommand::Join { join: 1, protocols, reason: String::new() });
     let none = member.notices.recv_timeout(Duration::from_millis(300));
     assert!(none.is_err(), "{none:?}");
     if path.exists() {

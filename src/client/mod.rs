@@ -22,9 +22,7 @@ pub use assignment::Offset;
 pub use config::Config;
 pub use consumer::{Consumer, WakeupHandle};
 pub use engine::Engine;
-pub use group::{
-    CommitCallback, GroupMembershipOperation, GroupMetadata, RebalanceListener,
-};
+pub use group::{CommitCallback, GroupMembershipOperation, GroupMetadata, RebalanceListener};
 pub use offsets::{OffsetAndTimestamp, Watermarks};
 pub use poll::PollLimits;
 pub use records::{EventKind, Iter, PartitionEvent, PartitionRun, Record, Records};

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::engine::Feeder;
 use super::consumer::{Consumer, clock, deadline_after};
+use super::engine::Feeder;
 use super::partition::{Filled, Filling};
 use super::records::Records;
 use crate::error::{Error, ErrorKind, Result};

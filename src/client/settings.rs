@@ -1,5 +1,6 @@
 //! What the layers below run by, taken out of a consumer's configuration.
 
+use std::path::Path;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::config::{
@@ -41,8 +42,8 @@ pub(super) fn group_cluster(config: &ConsumerConfig) -> ClusterSettings {
     match &config.source {
         Source::Brokers(servers) => cluster(config, servers),
         Source::LogDirs(paths) => {
-            let socket = paths.first().map(|dir| socket_path(dir)).unwrap_or_default();
-            let bootstrap = vec![(format!("unix:{}", socket.display()), 0)];
+            let bootstrap = paths.first().map(|dir| (local_coordinator(dir), 0));
+            let bootstrap = bootstrap.into_iter().collect();
             ClusterSettings { bootstrap, ..cluster(config, &[]) }
         }
     }
@@ -51,15 +52,23 @@ pub(super) fn group_cluster(config: &ConsumerConfig) -> ClusterSettings {
 /// Returns what the coordinator of the log directories runs by, if this process comes to hold it.
 pub(super) fn service(config: &ConsumerConfig, group: &GroupConfig) -> Option<ServiceSettings> {
     let Source::LogDirs(paths) = &config.source else { return None };
+    let dir = paths.first()?;
     let embedded = &group.embedded;
     Some(ServiceSettings {
-        dir: paths.first()?.clone(),
         initial_rebalance_delay: embedded.initial_rebalance_delay,
         session_timeout_min: embedded.session_timeout_min,
         session_timeout_max: embedded.session_timeout_max,
         offsets_partitions: embedded.offsets_partitions,
         offsets_retention: embedded.offsets_retention,
+        host: local_coordinator(dir),
+        port: 0,
+        ..ServiceSettings::new(dir.clone())
     })
+}
+
+/// Returns the address of the coordinator of a log directory's groups.
+fn local_coordinator(dir: &Path) -> String {
+    format!("unix:{}", socket_path(dir).display())
 }
 
 /// Returns what a member of a group runs by.

@@ -349,3 +349,6 @@ fn broker_error(code: ErrorCode, what: &str) -> Error {
     let retriable = code.is_retriable() || code == ErrorCode::REBALANCE_IN_PROGRESS;
     Error::new(kind, format!("{what}: {code}")).with_code(code.0).with_retriable(retriable)
 }
+
+#[cfg(test)]
+mod tests;

@@ -13,13 +13,19 @@
 //! offsets in Kafka's own records. Membership is kept nowhere but in memory.
 
 mod coordinator;
+mod log_records;
 mod now;
 mod offset_record;
 mod offsets;
+mod offsets_log;
+mod read_offsets;
+mod replay;
 mod settings;
 
 pub use coordinator::{GroupCoordinator, Incoming, Outgoing, RequestId};
 pub use now::Now;
 pub use offset_record::{KeyError, OffsetKey, OffsetValue, RecordKey, ValueError};
 pub use offsets::{CommittedOffset, GroupOffsets, OffsetRecord, Offsets};
+pub use offsets_log::{OffsetsLog, OffsetsLogOptions, partition_of, refuse_brokers};
+pub use read_offsets::read_offsets;
 pub use settings::CoordinatorSettings;

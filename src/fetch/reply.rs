@@ -83,4 +83,6 @@ pub struct PartitionInfo {
     pub replicas: Vec<i32>,
     /// Node ids of the replicas that are in sync.
     pub in_sync_replicas: Vec<i32>,
+    /// Racks of the replicas' brokers, as far as these have one.
+    pub racks: Vec<String>,
 }

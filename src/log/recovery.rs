@@ -75,6 +75,7 @@ pub(super) fn recover(
         leader_epoch = check.leader_epoch.or(leader_epoch);
         if let Some(fault) = &check.fault {
             refuse_damage(&check, recovery_point, fault)?;
+            // The last first: whoever is stopped in between finds the fault before them again.
             let behind = to_check.iter().copied().filter(|other| *other > base_offset);
             remove_segments(directory, behind.rev())?;
             cut(&path, &check, fault)?;
@@ -96,7 +97,7 @@ pub(super) fn recover(
 }
 
 /// Returns the base offsets of the segments in order, and removes indexes that have none.
-fn list_segments(directory: &Path) -> Result<Vec<i64>> {
+pub(super) fn list_segments(directory: &Path) -> Result<Vec<i64>> {
     let (mut base_offsets, mut indexes) = (Vec::new(), Vec::new());
     let entries = fs::read_dir(directory).map_err(|error| io_error("list", directory, &error))?;
     for entry in entries {
@@ -144,9 +145,11 @@ fn refuse_damage(check: &SegmentCheck, recovery_point: i64, fault: &str) -> Resu
     Err(Error::new(ErrorKind::Corrupt, text).with_offset(check.next_offset))
 }
 
-/// Removes segments, the last first: whoever is stopped in between finds the fault before them
-/// again.
-fn remove_segments(directory: &Path, base_offsets: impl Iterator<Item = i64>) -> Result<()> {
+/// Removes segments in the given order, which decides what is left if it is not brought to an end.
+pub(super) fn remove_segments(
+    directory: &Path,
+    base_offsets: impl Iterator<Item = i64>,
+) -> Result<()> {
     for base_offset in base_offsets {
         for kind in SegmentFile::ALL {
             let path = directory.join(kind.name(base_offset));

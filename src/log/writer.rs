@@ -33,7 +33,7 @@ use super::indexer::Indexer;
 use super::io_error;
 use super::lock::PartitionLock;
 use super::names::LEADER_EPOCH_CHECKPOINT;
-use super::recovery::{Recovered, recover};
+use super::recovery::{Recovered, list_segments, recover, remove_segments};
 use super::writer_options::LogWriterOptions;
 use crate::error::{Error, ErrorKind, Result};
 use crate::record::{BatchBuilder, BatchOptions, BuildError, NewRecord};
@@ -170,6 +170,35 @@ impl LogWriter {
     pub fn flush(&mut self, sync: bool) -> Result<()> {
         self.check_usable()?;
         self.try_flush(sync).map_err(|error| self.fail(error))
+    }
+
+    /// Ends the segment, so that what is appended from now on begins a new one, unless it is empty.
+    ///
+    /// # Errors
+    ///
+    /// As [`LogWriter::flush`].
+    pub fn roll_segment(&mut self) -> Result<()> {
+        self.check_usable()?;
+        let rolled = self.try_flush(false).and_then(|()| {
+            if self.segment.base_offset() == self.next_offset { Ok(()) } else { self.roll(0) }
+        });
+        rolled.map_err(|error| self.fail(error))
+    }
+
+    /// Removes all segments but the one that is appended to, after a flush with sync: the log then
+    /// starts with that one. Whoever is killed in between has removed some of them, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// As [`LogWriter::flush`].
+    pub fn remove_sealed_segments(&mut self) -> Result<()> {
+        self.check_usable()?;
+        let base_offset = self.segment.base_offset();
+        let removed = self.try_flush(true).and_then(|()| {
+            let sealed = list_segments(&self.lock.directory)?.into_iter();
+            remove_segments(&self.lock.directory, sealed.filter(|other| *other < base_offset))
+        });
+        removed.map_err(|error| self.fail(error))
     }
 
     /// Returns the offset that the next record will have.

@@ -50,6 +50,7 @@ fn describe(topic: LogTopic) -> TopicInfo {
         leader_epoch: -1,
         replicas: Vec::new(),
         in_sync_replicas: Vec::new(),
+        racks: Vec::new(),
     };
     TopicInfo {
         is_internal: topic.name.starts_with("__"),

@@ -5,6 +5,7 @@
 //! | `kfetch` | the first consumer of an engine | every socket, timer and machine |
 //! | `kfetch-dns` | the first name that is no address | resolves names, blocking |
 //! | `kfetch-files` | the first log directory | every file operation |
+//! | `kfetch-groups` | a group service | the groups of one log directory |
 //!
 //! They never run the application's code, except for the log callback.
 
@@ -13,10 +14,10 @@ pub mod event_loop;
 mod file_consumer;
 mod file_cursor;
 pub mod file_loop;
-pub mod group_service;
 mod file_question;
 mod file_read;
 mod file_watch;
+pub mod group_service;
 mod groups;
 mod resolver;
 mod sockets;

@@ -3,24 +3,19 @@
 #![allow(dead_code, reason = "each test file uses its own part")]
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "what fails here fails the test")]
 
+pub(crate) mod client;
+pub(crate) mod words;
+
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use kfetch::embedded::{CoordinatorSettings, GroupCoordinator, Incoming, Now, Offsets, RequestId};
-use kfetch::protocol::heartbeat::{HeartbeatRequest, HeartbeatResponse};
+use kfetch::protocol::heartbeat::HeartbeatResponse;
 use kfetch::protocol::join_group::{JoinGroupRequest, JoinGroupRequestProtocol, JoinGroupResponse};
 use kfetch::protocol::leave_group::{LeaveGroupRequest, LeaveGroupResponse, MemberIdentity};
-use kfetch::protocol::offset_commit::{
-    OffsetCommitRequest, OffsetCommitRequestPartition, OffsetCommitRequestTopic,
-    OffsetCommitResponse,
-};
-use kfetch::protocol::offset_fetch::{
-    OffsetFetchRequest, OffsetFetchRequestGroup, OffsetFetchResponse,
-};
-use kfetch::protocol::sync_group::{
-    SyncGroupRequest, SyncGroupRequestAssignment, SyncGroupResponse,
-};
+use kfetch::protocol::sync_group::SyncGroupResponse;
 use kfetch::protocol::{ApiKey, ErrorCode};
+use words::{beat_body, commit_body, committed_error, fetch_body, fetched, sync_body};
 
 /// What a JoinGroup was answered with.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -232,21 +227,7 @@ impl Bench {
         group_instance_id: Option<&str>,
         members: &[&str],
     ) -> u64 {
-        let assignments = members.iter().map(|member_id| SyncGroupRequestAssignment {
-            member_id,
-            assignment: member_id.as_bytes(),
-        });
-        let request = SyncGroupRequest {
-            group_id: GROUP,
-            generation_id,
-            member_id,
-            group_instance_id,
-            protocol_type: Some("consumer"),
-            protocol_name: Some("range"),
-            assignments: assignments.collect(),
-        };
-        let mut body = Vec::new();
-        request.encode(5, &mut body).unwrap();
+        let body = sync_body(GROUP, member_id, generation_id, group_instance_id, members);
         self.send(ApiKey::SyncGroup, 5, &body)
     }
 
@@ -266,10 +247,7 @@ impl Bench {
         generation_id: i32,
         group_instance_id: Option<&str>,
     ) -> ErrorCode {
-        let request =
-            HeartbeatRequest { group_id: GROUP, generation_id, member_id, group_instance_id };
-        let mut body = Vec::new();
-        request.encode(4, &mut body).unwrap();
+        let body = beat_body(GROUP, member_id, generation_id, group_instance_id);
         let id = self.send(ApiKey::Heartbeat, 4, &body);
         let body = self.answer(id).expect("heartbeats are answered at once");
         HeartbeatResponse::decode(&body, 4).unwrap().error_code
@@ -302,50 +280,19 @@ impl Bench {
         member_id: &str,
         generation: i32,
         group_instance_id: Option<&str>,
-        (topic, partition_index, committed_offset, metadata): (&str, i32, i64, &str),
+        offset: (&str, i32, i64, &str),
     ) -> ErrorCode {
-        let request = OffsetCommitRequest {
-            group_id: GROUP,
-            generation_id_or_member_epoch: generation,
-            member_id,
-            group_instance_id,
-            topics: vec![OffsetCommitRequestTopic {
-                name: topic,
-                partitions: vec![OffsetCommitRequestPartition {
-                    partition_index,
-                    committed_offset,
-                    committed_leader_epoch: 3,
-                    committed_metadata: Some(metadata),
-                }],
-                ..OffsetCommitRequestTopic::default()
-            }],
-            ..OffsetCommitRequest::default()
-        };
-        let mut body = Vec::new();
-        request.encode(9, &mut body).unwrap();
+        let body = commit_body(GROUP, member_id, generation, group_instance_id, offset);
         let id = self.send(ApiKey::OffsetCommit, 9, &body);
         let body = self.answer(id).expect("the machine answers commits at once");
-        let response = OffsetCommitResponse::decode(&body, 9).unwrap();
-        response.topics[0].partitions[0].error_code
+        committed_error(&body)
     }
 
     /// Returns the offsets of the group, all that there are: topic, partition, offset, metadata.
     pub(crate) fn committed(&mut self) -> Vec<(String, i32, i64, String)> {
-        let group = OffsetFetchRequestGroup { group_id: GROUP, topics: None, ..Default::default() };
-        let request = OffsetFetchRequest { groups: vec![group], require_stable: true };
-        let mut body = Vec::new();
-        request.encode(9, &mut body).unwrap();
+        let body = fetch_body(GROUP);
         let id = self.send(ApiKey::OffsetFetch, 9, &body);
         let body = self.answer(id).expect("an answer at once");
-        let response = OffsetFetchResponse::decode(&body, 9).unwrap();
-        let mut found = Vec::new();
-        for topic in &response.groups[0].topics {
-            for one in &topic.partitions {
-                let metadata = one.metadata.unwrap_or_default().to_owned();
-                let name = topic.name.to_owned();
-                found.push((name, one.partition_index, one.committed_offset, metadata));
-            }
-        }
-        found
+        fetched(&body)
     }
 }

@@ -92,7 +92,7 @@ impl LoopMember {
     /// Joins as the only member, and takes `assignment` for itself.
     pub(crate) fn join(&self, subscription: &[u8], assignment: &[u8]) -> Membership {
         let protocols = vec![("range".to_owned(), subscription.to_vec())];
-        self.tell(MemberCommand::Join { protocols, reason: "a test".to_owned() });
+        self.tell(MemberCommand::Join { join: 1, protocols, reason: "a test".to_owned() });
         let lead = self.notice();
         let Notice::Lead { membership, protocol, members, skips_assignment: false } = lead else {
             panic!("{lead:?}")

@@ -2,7 +2,7 @@
 
 /// The layers from the lowest up. Modules of one layer may import each other where `Side::Open`.
 const LAYERS: [(&[&str], Side); 9] = [
-    (&["sync", "error", "topic", "logger", "backoff"], Side::Open),
+    (&["sync", "error", "topic", "logger", "backoff", "nearest"], Side::Open),
     (&["buffer"], Side::Open),
     (&["wire"], Side::Open),
     (&["record", "protocol"], Side::Parted),

@@ -5,7 +5,7 @@
 use std::fmt;
 use std::net::Ipv6Addr;
 
-use super::nearest::nearest;
+use crate::nearest::nearest;
 
 /// The port of an address that names none, as librdkafka and kcat have it.
 const PORT_DEFAULT: u16 = 9092;

@@ -25,6 +25,8 @@ pub struct GroupConfig {
     pub group_id: String,
     /// `group.instance.id`, not empty, of a static member.
     pub group_instance_id: Option<String>,
+    /// `client.rack`, not empty: partitions are assigned to members near a replica (KIP-881).
+    pub rack: Option<String>,
     /// `partition.assignment.strategy`, as it was written; at least one.
     pub strategies: Vec<String>,
     /// `session.timeout.ms`.
@@ -95,6 +97,7 @@ impl GroupConfig {
         let group = Self {
             group_id: group_id.to_owned(),
             group_instance_id: some(values.text("group.instance.id")),
+            rack: some(values.text("client.rack")),
             strategies,
             session_timeout: values.millis("session.timeout.ms")?,
             heartbeat_interval: values.millis("heartbeat.interval.ms")?,

@@ -36,7 +36,6 @@ mod consumer;
 mod consumer_build;
 mod group;
 mod iso_duration;
-mod nearest;
 mod properties_file;
 mod property;
 mod settings;

@@ -9,12 +9,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::consumer::ConsumerConfig;
-use super::nearest::nearest;
 use super::properties_file;
 use super::property::Property;
 use super::table;
 use super::value::{ValueError, quoted};
 use crate::error::{Error, ErrorKind, Result};
+use crate::nearest::nearest;
 
 /// The longest file: a hundred times what a configuration with inline certificates takes.
 const FILE_BYTES_MAX: usize = 16 << 20;

@@ -7,7 +7,7 @@ use std::fmt;
 
 use super::address::{AddressError, BrokerAddress};
 use super::iso_duration;
-use super::nearest::nearest;
+use crate::nearest::nearest;
 
 /// The longest value: a certificate chain fits, an accident does not.
 pub(super) const VALUE_BYTES_MAX: usize = 1 << 20;

@@ -110,10 +110,7 @@ impl Consumer {
     ///
     /// [`ErrorKind::State`] where the partition is not assigned, or positions are marked by
     /// themselves; [`ErrorKind::InvalidArgument`] for a negative offset. Nothing is marked then.
-    pub fn store_offsets(
-        &mut self,
-        offsets: &[(TopicPartition, OffsetAndMetadata)],
-    ) -> Result<()> {
+    pub fn store_offsets(&mut self, offsets: &[(TopicPartition, OffsetAndMetadata)]) -> Result<()> {
         self.check_offsets(offsets)?;
         if self.group.as_ref().is_some_and(|group| group.config.auto_store) {
             let text = "enable.auto.offset.store is true, so polls mark offsets by themselves";

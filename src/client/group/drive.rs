@@ -1,5 +1,7 @@
 //! What a poll does for the group before it looks for records.
 
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::commit::Done;
@@ -8,7 +10,7 @@ use crate::client::settings::LONGEST;
 use crate::coordinator::notice::Notice;
 use crate::coordinator::participant::{Task, TopicCount};
 use crate::error::Result;
-use crate::fetch::reply::{Reply, TopicInfo};
+use crate::fetch::reply::{PartitionInfo, Reply, TopicInfo};
 use crate::net::command::What;
 
 impl Consumer {
@@ -31,6 +33,7 @@ impl Consumer {
         while let Some(task) = self.group.as_mut().and_then(|group| group.participant.poll_task()) {
             self.perform(task, now)?;
         }
+        self.resume_panic();
         self.auto_commit(now)?;
         let Some(group) = &mut self.group else { return Ok(()) };
         if let Some(error) = group.errors.pop_front().or_else(|| group.failed.clone()) {
@@ -88,14 +91,9 @@ impl Consumer {
     }
 
     /// Looks topics up for the participant, without waiting.
-    fn ask_for_group(
-        &mut self,
-        ask: u64,
-        names: Option<Vec<String>>,
-        now: Instant,
-    ) -> Result<()> {
+    fn ask_for_group(&mut self, ask: u64, names: Option<Vec<String>>, now: Instant) -> Result<()> {
         let Some(group) = &self.group else { return Ok(()) };
-        let (sender, bridge) = (group.topics.0.clone(), std::sync::Arc::clone(&self.bridge));
+        let (sender, bridge) = (group.topics.0.clone(), Arc::clone(&self.bridge));
         let reply = Reply::new(move |answer: Result<Vec<TopicInfo>>| {
             let counts = answer.map(|topics| topics.into_iter().map(count).collect());
             drop(sender.send((ask, counts)));
@@ -113,13 +111,21 @@ impl Consumer {
         }
     }
 
-    /// Runs the application's code with this consumer, which refuses some calls meanwhile.
+    /// Runs the application's code with this consumer, which refuses some calls meanwhile. A panic
+    /// goes on when what surrounds the call is done.
     pub(super) fn call_back(&mut self, run: impl FnOnce(&mut Self)) {
         self.set_calling(true);
-        let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| run(self)));
+        let outcome = catch_unwind(AssertUnwindSafe(|| run(self)));
         self.set_calling(false);
-        if let Err(panic) = outcome {
-            std::panic::resume_unwind(panic);
+        if let (Err(panic), Some(group)) = (outcome, &mut self.group) {
+            group.panic.get_or_insert(panic);
+        }
+    }
+
+    /// Goes on with a panic of the application's code.
+    fn resume_panic(&mut self) {
+        if let Some(panic) = self.group.as_mut().and_then(|group| group.panic.take()) {
+            resume_unwind(panic);
         }
     }
 
@@ -131,13 +137,22 @@ impl Consumer {
 }
 
 fn count(topic: TopicInfo) -> TopicCount {
+    let partitions = topic.partitions.ok();
     // What lies between two partitions that exist will exist: numbers have no gaps.
-    let highest = |partitions: Vec<crate::fetch::reply::PartitionInfo>| {
-        partitions.iter().map(|partition| partition.partition).max().map_or(0, |last| last + 1)
-    };
+    let count = |all: &Vec<PartitionInfo>| all.iter().map(|one| one.partition + 1).max();
     TopicCount {
         name: topic.name,
-        partitions: topic.partitions.ok().map(highest),
+        partitions: partitions.as_ref().map(|all| count(all).unwrap_or(0)),
+        racks: partitions.as_deref().and_then(racks),
         is_internal: topic.is_internal,
     }
+}
+
+/// Returns for each partition the racks of its replicas, unless there are none.
+fn racks(partitions: &[PartitionInfo]) -> Option<Vec<Vec<Arc<str>>>> {
+    if partitions.iter().all(|partition| partition.racks.is_empty()) {
+        return None;
+    }
+    let racks = partitions.iter().map(|one| one.racks.iter().map(|rack| Arc::from(&**rack)));
+    Some(racks.map(Iterator::collect).collect())
 }

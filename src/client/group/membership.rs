@@ -98,7 +98,8 @@ impl Consumer {
 
     /// Returns the topics that are subscribed to, as far as a pattern has been resolved.
     pub fn subscription(&self) -> Vec<String> {
-        let topics = self.group.as_ref().and_then(|group| group.participant.subscription()?.topics());
+        let topics =
+            self.group.as_ref().and_then(|group| group.participant.subscription()?.topics());
         topics.map(|topics| topics.iter().cloned().collect()).unwrap_or_default()
     }
 
@@ -233,14 +234,27 @@ impl Consumer {
             {
                 group.errors.push_front(error);
             }
-            if is_settled(self) || self.check().is_err() || clock() >= deadline {
+            if is_settled(self) || self.check().is_err() {
                 return;
+            }
+            if clock() >= deadline {
+                return self.give_up_waiting();
             }
             let due = self.group.as_ref().and_then(|group| group.due_at());
             let until = due.map_or(deadline, |due| due.min(deadline));
             self.wait_for(Some(until), || {
                 self.group.as_ref().is_some_and(|group| group.has_news()).then_some(())
             });
+        }
+    }
+
+    /// Goes on without the commit that a revocation waits for.
+    fn give_up_waiting(&mut self) {
+        if let Some(group) = &mut self.group
+            && let Some(revoking) = &mut group.revoking
+        {
+            revoking.commit = None;
+            drop(self.drive_group());
         }
     }
 
@@ -267,7 +281,7 @@ impl Consumer {
         }
         // Nobody calls back after the close.
         self.settle_group(deadline, |consumer| {
-            consumer.group.as_ref().is_none_or(|group| group.waiting.is_empty())
+            consumer.group.as_ref().is_none_or(|group| !group.is_committing())
         });
         self.run_commit_callbacks();
     }

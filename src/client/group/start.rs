@@ -113,7 +113,11 @@ impl Consumer {
     }
 
     /// Says from where a partition is to be read that has not been started yet.
-    pub(in crate::client) fn start(&mut self, index: usize, start: StartAt) -> Option<NewPartition> {
+    pub(in crate::client) fn start(
+        &mut self,
+        index: usize,
+        start: StartAt,
+    ) -> Option<NewPartition> {
         let partition = self.partitions.get_mut(index)?;
         partition.is_started = true;
         if let StartAt::Offset(offset) = start {

@@ -1,5 +1,6 @@
 //! What a consumer with a group holds beside its partitions.
 
+use std::any::Any;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,11 +13,11 @@ use crate::client::config::{ConsumerConfig, GroupConfig};
 use crate::client::consumer::clock;
 use crate::client::engine::{Engine, Feeder};
 use crate::client::settings;
-use crate::coordinator::assignor;
+use crate::coordinator::assignor::{Assignor, built_in};
 use crate::coordinator::notice::Notice;
 use crate::coordinator::participant::{Participant, ParticipantSettings, TopicCount};
 use crate::coordinator::poll_clock::PollClock;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::fetch::call::ConsumerId;
 use crate::net::command::{NewMember, What};
 use crate::ring::bridge::Bridge;
@@ -43,6 +44,8 @@ pub(in crate::client) struct Group {
     pub(super) done: VecDeque<super::commit::Done>,
     /// Errors that polls are to return, one each.
     pub(super) errors: VecDeque<Error>,
+    /// What the application's code panicked with, until all is in order to go on with it.
+    pub(super) panic: Option<Box<dyn Any + Send>>,
     /// What ended the membership for good.
     pub(super) failed: Option<Error>,
     pub(super) revoking: Option<Revoking>,
@@ -77,7 +80,7 @@ impl Group {
         bridge: &Arc<Bridge>,
     ) -> Result<Option<Box<Self>>> {
         let Some(group) = &config.group else { return Ok(None) };
-        let assignors = assignor::resolve_all(group.strategies.iter().map(String::as_str))?;
+        let assignors = assignors(&group.strategies)?;
         let now = clock();
         let poll_clock = Arc::new(PollClock::new(now));
         let (sender, notices) = unbounded();
@@ -88,10 +91,11 @@ impl Group {
             notices: sender,
             bridge: Arc::clone(bridge),
             clock: Arc::clone(&poll_clock),
+            service: settings::service(config, group),
         };
         engine.send(Feeder::Network, id, What::AddMember(Box::new(new)))?;
         let settings = ParticipantSettings {
-            rack: None,
+            rack: group.rack.clone(),
             metadata_max_age: settings::topics_max_age(config),
             retry: settings::backoff(config.connection.retry_backoff),
             excludes_internal: config.metadata.excludes_internal_topics,
@@ -109,6 +113,7 @@ impl Group {
             settled: HashMap::new(),
             done: VecDeque::new(),
             errors: VecDeque::new(),
+            panic: None,
             failed: None,
             revoking: None,
             restart: None,
@@ -160,8 +165,27 @@ impl Group {
         Some(wake_at)
     }
 
+    /// Tells whether a commit has not been answered.
+    pub(super) fn is_committing(&self) -> bool {
+        self.waiting.values().any(|waiting| !matches!(waiting, Waiting::Start(_)))
+    }
+
     /// Returns how long a wait inside of a rebalance may be.
     pub(super) fn commit_wait(&self) -> Duration {
         self.config.max_poll_interval.min(Duration::from_secs(60))
     }
+}
+
+/// Makes the assignors that `partition.assignment.strategy` names.
+fn assignors(names: &[String]) -> Result<Vec<Box<dyn Assignor>>> {
+    let mut assignors: Vec<Box<dyn Assignor>> = Vec::with_capacity(names.len());
+    for name in names {
+        let assignor = built_in(name)?;
+        if assignors.iter().any(|known| known.name() == assignor.name()) {
+            let text = format!("partition.assignment.strategy names {} twice", assignor.name());
+            return Err(Error::new(ErrorKind::Config, text));
+        }
+        assignors.push(assignor);
+    }
+    Ok(assignors)
 }

@@ -5,11 +5,11 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
-use super::leader::{Lead, assigned, subscription_bytes};
+use super::leader::{Lead, subscription_bytes};
 use super::task::Task;
 use super::topics::{Purpose, TopicCount, Watch, existing, matching};
 use crate::backoff::BackoffLimits;
-use crate::coordinator::assignor::Assignor;
+use crate::coordinator::assignor::{Assignment, Assignor, LedGroup, UnreadableMember};
 use crate::coordinator::command::MemberCommand;
 use crate::coordinator::notice::{Membership, Notice};
 use crate::coordinator::subscription::Subscription;
@@ -126,7 +126,7 @@ impl Participant {
         match self.phase {
             Phase::Idle if resolves => self.phase = Phase::Looking,
             Phase::Looking if resolves => {}
-            Phase::Idle | Phase::Looking => self.rejoin("the application has subscribed", now),
+            Phase::Idle | Phase::Looking => self.rejoin("the application has subscribed"),
             Phase::Failed => {}
             _ if resolves || is_same => {}
             _ => self.wish = Some("the subscription has changed".to_owned()),
@@ -206,7 +206,7 @@ impl Participant {
     pub fn handle_topics(&mut self, ask: u64, answer: Result<Vec<TopicCount>>, now: Instant) {
         let Some(purpose) = self.watch.take(ask) else { return };
         let Ok(topics) = answer else { return self.watch.look_soon(now) };
-        self.resolve(&topics, now);
+        self.resolve(&topics);
         match purpose {
             Purpose::Lead => self.run_assignor(&topics, now),
             Purpose::Watch => self.compare(&topics),
@@ -288,7 +288,7 @@ impl Participant {
             } else if matches!(self.phase, Phase::Stable)
                 && let Some(reason) = self.wish.take()
             {
-                self.rejoin(&reason, now);
+                self.rejoin(&reason);
             } else {
                 return;
             }
@@ -299,7 +299,7 @@ impl Participant {
         match notice {
             Notice::Rejoin { join, reason } => {
                 if join == self.joins && matches!(self.phase, Phase::Stable) {
-                    self.rejoin(&reason, now);
+                    self.rejoin(&reason);
                 }
             }
             Notice::Lost { join, reason } => self.lose(join, reason),
@@ -329,7 +329,7 @@ impl Participant {
     }
 
     /// Revokes what has to go before the next join, and joins.
-    fn rejoin(&mut self, reason: &str, _now: Instant) {
+    fn rejoin(&mut self, reason: &str) {
         let Some(subscription) = &self.subscription else { return };
         let goes = |partition: &&TopicPartition| {
             !self.is_cooperative() || !subscription.has(&partition.topic)
@@ -359,13 +359,12 @@ impl Participant {
             return;
         };
         let names: Vec<TopicName> = topics.iter().map(|name| TopicName::new(name)).collect();
-        let generation = self.membership.as_ref().map_or(-1, |membership| membership.generation);
-        let rack = self.settings.rack.as_deref();
+        let generation = self.membership.as_ref().map(|membership| membership.generation);
         let mut protocols = Vec::with_capacity(self.assignors.len());
         for assignor in &self.assignors {
             let user_data = assignor.user_data(&names);
-            let data = user_data.as_deref();
-            match subscription_bytes(topics, data, &self.owned, generation, rack) {
+            let rack = self.settings.rack.clone();
+            match subscription_bytes(&names, user_data, &self.owned, generation, rack) {
                 Ok(bytes) => protocols.push((assignor.name().to_owned(), bytes)),
                 Err(error) => return self.fail(error.with_fatal()),
             }
@@ -405,19 +404,21 @@ impl Participant {
         let generation = membership.generation;
         self.membership = Some(membership);
         self.is_lost = false;
-        let decoded = match assignment {
-            [] => Ok(BTreeSet::new()),
-            bytes => assigned(bytes),
+        let read = match assignment {
+            [] => Ok(Assignment::default()),
+            bytes => Assignment::decode(bytes),
         };
-        let told = decoded.unwrap_or_else(|error| {
-            let text = format!("the assignment from the group\'s leader is malformed: {error}");
+        let mut told = read.unwrap_or_else(|error| {
+            let text = format!("the assignment from the group's leader is malformed: {error}");
             self.tasks.push_back(Task::Fail(Error::new(ErrorKind::Protocol, text)));
-            BTreeSet::new()
+            Assignment::default()
         });
-        let new = self.accept(told);
-        let all: Vec<TopicPartition> = new.iter().cloned().collect();
+        let new = self.accept(&told);
+        told.partitions.retain(|(topic, partition)| {
+            new.contains(&TopicPartition::new(topic.as_str(), *partition))
+        });
         if let Some(chosen) = self.assignors.iter_mut().find(|one| one.name() == protocol) {
-            chosen.handle_assignment(&all, generation);
+            chosen.handle_assignment(&told, generation);
         }
         let gone: Vec<TopicPartition> = self.owned.difference(&new).cloned().collect();
         if gone.is_empty() {
@@ -428,7 +429,11 @@ impl Participant {
     }
 
     /// Leaves out of an assignment what this member has not subscribed to.
-    fn accept(&mut self, told: BTreeSet<TopicPartition>) -> BTreeSet<TopicPartition> {
+    fn accept(&mut self, told: &Assignment) -> BTreeSet<TopicPartition> {
+        let told = told.partitions.iter();
+        let told: BTreeSet<TopicPartition> = told
+            .map(|(topic, partition)| TopicPartition::new(topic.as_str(), *partition))
+            .collect();
         let has = |partition: &TopicPartition| {
             partition.partition >= 0
                 && self.subscription.as_ref().is_some_and(|all| all.has(&partition.topic))
@@ -482,8 +487,7 @@ impl Participant {
 
     /// Asks for the topics that are watched.
     fn look(&mut self, purpose: Purpose) {
-        let is_pattern =
-            self.subscription.as_ref().is_some_and(|known| known.pattern().is_some());
+        let is_pattern = self.subscription.as_ref().is_some_and(|known| known.pattern().is_some());
         let names = match (&self.phase, self.watch.led()) {
             _ if is_pattern => None,
             (Phase::Leading(lead), _) => Some(lead.topics()),
@@ -495,7 +499,7 @@ impl Participant {
     }
 
     /// Resolves the pattern anew.
-    fn resolve(&mut self, topics: &[TopicCount], now: Instant) {
+    fn resolve(&mut self, topics: &[TopicCount]) {
         let excludes_internal = self.settings.excludes_internal;
         let Some(Subscription::Pattern { pattern, found }) = &mut self.subscription else { return };
         let wanted = |topic: &TopicCount| {
@@ -507,7 +511,7 @@ impl Participant {
         }
         *found = Some(matching);
         match self.phase {
-            Phase::Looking => self.rejoin("the application has subscribed", now),
+            Phase::Looking => self.rejoin("the application has subscribed"),
             _ => self.wish = Some("other topics match the pattern".to_owned()),
         }
     }
@@ -527,10 +531,10 @@ impl Participant {
         if lead.skips_assignment {
             return;
         }
-        match lead.run(&mut self.assignors, &found) {
-            Ok((assignments, warnings)) => {
+        match lead.run(&mut self.assignors, topics) {
+            Ok(LedGroup { assignments, unreadable }) => {
                 let generation = lead.membership.generation;
-                self.tasks.extend(warnings.into_iter().map(Task::Fail));
+                self.tasks.extend(unreadable.into_iter().map(unreadable_member));
                 let assign = MemberCommand::Assign { generation, assignments };
                 self.tasks.push_back(Task::Send(assign));
             }
@@ -553,9 +557,10 @@ impl Participant {
 
     fn look_again(&mut self, topics: &[TopicCount], now: Instant) {
         let found = existing(topics);
-        let lacks = self.watch.led().is_some_and(|led| {
-            led.keys().any(|name| !found.contains_key(name.as_str()))
-        });
+        let lacks = self
+            .watch
+            .led()
+            .is_some_and(|led| led.keys().any(|name| !found.contains_key(name.as_str())));
         match lacks {
             true => self.watch.look_soon(now),
             false => self.watch.look_later(now),
@@ -567,4 +572,10 @@ impl Participant {
     fn is_cooperative(&self) -> bool {
         self.assignors.iter().all(|assignor| assignor.is_cooperative())
     }
+}
+
+fn unreadable_member(member: UnreadableMember) -> Task {
+    let UnreadableMember { member_id, reason } = member;
+    let text = format!("member {member_id} gets nothing: its subscription is malformed: {reason}");
+    Task::Fail(Error::new(ErrorKind::Protocol, text))
 }

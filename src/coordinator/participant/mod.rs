@@ -20,3 +20,6 @@ mod topics;
 pub use machine::{Participant, ParticipantSettings};
 pub use task::Task;
 pub use topics::TopicCount;
+
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::backoff::{Backoff, BackoffLimits};
@@ -15,6 +16,8 @@ pub struct TopicCount {
     pub name: String,
     /// How many partitions it has; none where there is no such topic, or it cannot be told.
     pub partitions: Option<i32>,
+    /// For each partition the racks of its replicas; none where no broker has a rack.
+    pub racks: Option<Vec<Vec<Arc<str>>>>,
     /// Whether it is Kafka's own, such as `__consumer_offsets`.
     pub is_internal: bool,
 }
@@ -103,9 +106,8 @@ impl Watch {
     /// Returns the first topic whose partitions are not what the assignment was made of.
     pub(super) fn changed(&self, found: &BTreeMap<&str, i32>) -> Option<&str> {
         let led = self.led.as_ref()?;
-        let differs = |(name, count): &(&String, &Option<i32>)| {
-            found.get(name.as_str()).copied() != **count
-        };
+        let differs =
+            |(name, count): &(&String, &Option<i32>)| found.get(name.as_str()).copied() != **count;
         led.iter().find(differs).map(|(name, _)| name.as_str())
     }
 }

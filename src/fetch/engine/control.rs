@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use super::action::Action;
@@ -151,13 +152,21 @@ fn is_passing(answer: &MetadataResponse<'_>) -> bool {
     codes.any(|code| code.is_retriable() && code != ErrorCode::UNKNOWN_TOPIC_OR_PARTITION)
 }
 
-/// Describes the topics of an answer.
-fn topic_infos(answer: &MetadataResponse<'_>) -> Vec<TopicInfo> {
-    answer.topics.iter().filter_map(topic_info).collect()
+/// Returns the racks of the brokers that have one.
+fn racks_by_node<'a>(answer: &MetadataResponse<'a>) -> BTreeMap<i32, &'a str> {
+    let brokers = answer.brokers.iter();
+    brokers.filter_map(|broker| Some((broker.node_id, broker.rack?))).collect()
 }
 
-fn topic_info(topic: &MetadataResponseTopic<'_>) -> Option<TopicInfo> {
+/// Describes the topics of an answer.
+fn topic_infos(answer: &MetadataResponse<'_>) -> Vec<TopicInfo> {
+    let racks = racks_by_node(answer);
+    answer.topics.iter().filter_map(|topic| topic_info(topic, &racks)).collect()
+}
+
+fn topic_info(topic: &MetadataResponseTopic<'_>, racks: &BTreeMap<i32, &str>) -> Option<TopicInfo> {
     let name = topic.name?;
+    let rack_of = |node: i32| racks.get(&node).map(|rack| (*rack).to_owned());
     let mut partitions: Vec<PartitionInfo> = topic
         .partitions
         .iter()
@@ -167,6 +176,7 @@ fn topic_info(topic: &MetadataResponseTopic<'_>) -> Option<TopicInfo> {
             leader_epoch: partition.leader_epoch,
             replicas: partition.replica_nodes.iter().collect(),
             in_sync_replicas: partition.isr_nodes.iter().collect(),
+            racks: partition.replica_nodes.iter().filter_map(rack_of).collect(),
         })
         .collect();
     partitions.sort_by_key(|partition| partition.partition);

@@ -6,16 +6,20 @@
 //! does: a version above [`VERSION_MAX`] as the highest known, since later ones only append, and
 //! what lies behind the last known field is left alone. Field order and ignorable fields are as in
 //! every other message of [`protocol`](super).
+//!
+//! User data is the assignors' own affair; that of Java's sticky one is here as well.
 
 #![forbid(unsafe_code)]
 #![deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
 
 mod assignment;
+mod sticky_user_data;
 mod subscription;
 mod topic_partitions;
 mod version;
 
 pub use assignment::ConsumerProtocolAssignment;
+pub use sticky_user_data::StickyUserData;
 pub use subscription::ConsumerProtocolSubscription;
 pub use topic_partitions::TopicPartitions;
 pub use version::VERSION_MAX;

@@ -24,8 +24,8 @@ pub(super) static PROPERTIES: &[Property] = &[
 
     Property::new("client.id", ShortText, "kfetch", Built,
         "Names this client to brokers, for their logs and quotas."),
-    Property::new("client.rack", ShortText, "", NotBuilt(&[""]),
-        "Names the rack of this client, so that it fetches from a replica near by."),
+    Property::new("client.rack", ShortText, "", Built,
+        "Names this client's rack: a group gives it partitions with a replica there (KIP-881)."),
     Property::new("client.dns.lookup", Word(DNS_LOOKUPS), "use_all_dns_ips",
         Warn(&["use_all_dns_ips"]), "Host names are used as they are given, each address in turn."),
     Property::new("client.software.name", Text, "", NoEffect,

@@ -10,7 +10,7 @@ const COMPARED_CHARS_MAX: usize = 64;
 /// Returns the candidate with the fewest edits from `word`, the first of several as near.
 ///
 /// Case does not count: `Fetch.Min.Bytes` is nearest to `fetch.min.bytes`.
-pub(super) fn nearest<'a>(
+pub(crate) fn nearest<'a>(
     word: &str,
     candidates: impl Iterator<Item = &'a str>,
 ) -> Option<&'a str> {
