@@ -266,7 +266,8 @@ impl Consumer {
         timeout: Duration,
     ) {
         let deadline = finite_deadline(timeout);
-        let Some(group) = &self.group else { return };
+        let Some(group) = &mut self.group else { return };
+        group.is_closing = true;
         let tells = match operation {
             GroupMembershipOperation::LeaveGroup => true,
             GroupMembershipOperation::RemainInGroup => false,
