@@ -351,6 +351,7 @@ impl World {
     fn act(&mut self, client: usize) {
         while let Some(action) = self.clients[client].member.poll_action() {
             match action {
+                MemberAction::AskBroker { .. } => panic!("no application lists groups"),
                 MemberAction::Ask(request) => {
                     self.note(Event::Sent { client, request });
                     let (broker, delay) = (pick(&mut self.random, BROKERS), self.delay());
