@@ -14,8 +14,7 @@ pub(crate) fn one_member_gets_all_and_the_next_goes_on_where_it_stopped(place: &
     first.consumer.commit_sync(SOON).unwrap();
     let partitions: Vec<_> = (0..3).map(|number| TopicPartition::new("all", number)).collect();
     let committed = first.consumer.committed(&partitions, SOON).unwrap();
-    let offsets: Vec<i64> =
-        committed.into_iter().map(|one| one.unwrap().unwrap().offset).collect();
+    let offsets: Vec<i64> = committed.into_iter().map(|one| one.unwrap().unwrap().offset).collect();
     assert_eq!(offsets, [100, 100, 100]);
     let all = vec![0, 1, 2];
     assert_eq!(first.close(), [Told::Assigned(all.clone()), Told::Revoked(all)]);
@@ -189,8 +188,7 @@ pub(crate) fn what_a_vanished_member_had_goes_to_others_when_its_session_ends(pl
 pub(crate) fn a_member_that_does_not_poll_leaves_and_returns(place: &dyn Place) {
     place.fill("slow", 2, 20);
     let mut polls = Member::of(place, "slow", &["slow"], &[]);
-    let mut sleeps =
-        Member::of(place, "slow", &["slow"], &[("max.poll.interval.ms", "1500")]);
+    let mut sleeps = Member::of(place, "slow", &["slow"], &[("max.poll.interval.ms", "1500")]);
     poll_until(&mut [&mut polls, &mut sleeps], |all| all.iter().all(|one| one.owned().len() == 1));
     poll_until(&mut [&mut polls], |all| all[0].owned().len() == 2);
     let owned = sleeps.owned();
