@@ -10,7 +10,7 @@ use cbindgen::{Builder, Config, DocumentationLength, DocumentationStyle, EnumCon
 use cbindgen::{ExportConfig, FunctionConfig, Language, RenameRule, Style};
 
 /// The modules in the order in which a reader of the header meets them.
-const MODULES: [&str; 16] = [
+const MODULES: [&str; 20] = [
     "status_code",
     "status",
     "error",
@@ -24,6 +24,10 @@ const MODULES: [&str; 16] = [
     "topics",
     "records",
     "fill",
+    "group",
+    "rebalance",
+    "commit",
+    "committed",
     "stats",
     "log_writer",
     "version",
@@ -55,7 +59,13 @@ fn generate(source: &Path) -> Result<cbindgen::Bindings, Box<dyn Error>> {
 
 fn config() -> Result<Config, Box<dyn Error>> {
     // No function names them: C may pass any number where one of them is meant.
-    let numbers = ["kfetch_log_level", "kfetch_offset", "kfetch_column", "kfetch_codec"];
+    let numbers = [
+        "kfetch_log_level",
+        "kfetch_offset",
+        "kfetch_column",
+        "kfetch_codec",
+        "kfetch_group_membership_operation",
+    ];
     let include = numbers.map(str::to_owned).to_vec();
     let export = ExportConfig { include, ..ExportConfig::default() };
     let enumeration = EnumConfig {

@@ -249,6 +249,37 @@ typedef int32_t kfetch_event_kind;
 #endif // __cplusplus
 
 /**
+ * What becomes of partitions in a rebalance.
+ */
+enum kfetch_rebalance_event
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+  /**
+   * When they are new, at the end of a rebalance, also when there are none. They begin where the
+   * group has committed, unless the callback seeks.
+   */
+  KFETCH_REBALANCE_EVENT_ASSIGNED = 1,
+  /**
+   * When they go to others: nothing of them is delivered any more, and a commit is the last
+   * chance to say how far they were processed.
+   */
+  KFETCH_REBALANCE_EVENT_REVOKED = 2,
+  /**
+   * When they may be others' already: nothing can be committed for them.
+   */
+  KFETCH_REBALANCE_EVENT_LOST = 3,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum kfetch_rebalance_event kfetch_rebalance_event;
+#else
+typedef int32_t kfetch_rebalance_event;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
  * How much a message of the log callback matters.
  */
 enum kfetch_log_level
@@ -378,6 +409,40 @@ typedef int32_t kfetch_codec;
 #endif // __cplusplus
 
 /**
+ * What a close does about the group.
+ */
+enum kfetch_group_membership_operation
+#if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+  : int32_t
+#endif // defined(__cplusplus) || __STDC_VERSION__ >= 202311L
+ {
+  /**
+   * When a dynamic member leaves, and the place of one with a `group.instance.id` waits for it.
+   */
+  KFETCH_GROUP_MEMBERSHIP_OPERATION_DEFAULT = 0,
+  /**
+   * When the member leaves in any case, so that its partitions go to others at once.
+   */
+  KFETCH_GROUP_MEMBERSHIP_OPERATION_LEAVE_GROUP = 1,
+  /**
+   * When the member does not leave, and its place waits up to `session.timeout.ms`.
+   */
+  KFETCH_GROUP_MEMBERSHIP_OPERATION_REMAIN_IN_GROUP = 2,
+};
+#ifndef __cplusplus
+#if __STDC_VERSION__ >= 202311L
+typedef enum kfetch_group_membership_operation kfetch_group_membership_operation;
+#else
+typedef int32_t kfetch_group_membership_operation;
+#endif // __STDC_VERSION__ >= 202311L
+#endif // __cplusplus
+
+/**
+ * A list of what a group has committed.
+ */
+typedef struct kfetch_committed_offsets kfetch_committed_offsets;
+
+/**
  * Settings by Kafka's property names, such as `bootstrap.servers` or `fetch.min.bytes`; names
  * that only librdkafka has are understood too. A consumer copies what it needs: the settings can
  * be changed, used again and freed after it has been made.
@@ -418,6 +483,10 @@ typedef struct kfetch_config kfetch_config;
  * kfetch_consumer_free(consumer);
  * ```
  *
+ * A member of a group subscribes where the example assigns (`kfetch_consumer_subscribe`), may be
+ * told what it is given (`kfetch_consumer_set_rebalance_callback`), and commits what it has
+ * processed (`kfetch_consumer_commit_records`) unless `enable.auto.commit` does.
+ *
  * The status of a poll concerns the whole consumer. What happens to one partition (a failure, its
  * end, a reset of its position) is an event of the handle, see `kfetch_records_events`.
  */
@@ -440,6 +509,12 @@ typedef struct kfetch_engine kfetch_engine;
 typedef struct kfetch_error kfetch_error;
 
 /**
+ * A consumer's place in its group, for a producer that commits the group's offsets in its
+ * transactions.
+ */
+typedef struct kfetch_group_metadata kfetch_group_metadata;
+
+/**
  * Appends to one partition of a log directory, in segments that a broker serves as its own. A
  * partition has one writer at a time, in any process; readers in any process follow it.
  */
@@ -458,6 +533,11 @@ typedef struct kfetch_partitions kfetch_partitions;
  * `kfetch.memory.max.bytes` until then.
  */
 typedef struct kfetch_records kfetch_records;
+
+/**
+ * A list of topics' names that the library made.
+ */
+typedef struct kfetch_topic_names kfetch_topic_names;
 
 /**
  * Descriptions of topics.
@@ -789,6 +869,111 @@ typedef struct {
    */
   kfetch_bytes value;
 } kfetch_header;
+
+/**
+ * Takes what becomes of partitions, which end with the call as their names do, and `opaque` as it
+ * was set. The group waits for it, up to `max.poll.interval.ms`; heartbeats go on meanwhile.
+ *
+ * Inside of it, calls on the same handle may commit, ask for committed offsets and positions,
+ * seek, pause and resume; poll, subscribe, unsubscribe, assign and close are
+ * `KFETCH_STATUS_STATE`, and free does nothing. It must not throw.
+ *
+ * # Threads
+ *
+ * Called on the application's thread inside poll, close or a synchronous commit; poll, subscribe
+ * and close answer with a status there.
+ */
+typedef void (*kfetch_rebalance_callback)(kfetch_consumer *consumer,
+                                          kfetch_rebalance_event event,
+                                          const kfetch_topic_partition *partitions,
+                                          size_t count,
+                                          void *opaque);
+
+/**
+ * How far a partition has been processed. Arrays of them are inputs of commits, which borrow the
+ * strings until they return.
+ */
+typedef struct {
+  /**
+   * The topic's name, NUL-terminated.
+   */
+  const char *topic;
+  /**
+   * The application's own words to keep with the offset, NUL-terminated; NULL is `""`.
+   */
+  const char *metadata;
+  /**
+   * The offset of the next record to process, such as `next_offset` of a `kfetch_run`.
+   */
+  int64_t offset;
+  /**
+   * The partition's number.
+   */
+  int32_t partition;
+  /**
+   * The leader epoch of the last record that was processed, −1 where it is not known. It helps
+   * to notice that a log was cut; 0 is an epoch.
+   */
+  int32_t leader_epoch;
+  /**
+   * Zero.
+   */
+  uint64_t reserved;
+} kfetch_partition_offset;
+
+/**
+ * Takes the outcome of an asynchronous commit: its status, the error that has the text (NULL where
+ * there is none), the offsets, and `opaque` of the call. All of it ends with the callback.
+ *
+ * Callbacks run in the order of their commits. Inside of one the same calls on the handle work as
+ * inside of a `kfetch_rebalance_callback`. It must not throw.
+ *
+ * # Threads
+ *
+ * Called on the application's thread inside poll, close or a synchronous commit; poll, subscribe
+ * and close answer with a status there.
+ */
+typedef void (*kfetch_commit_callback)(kfetch_consumer *consumer,
+                                       kfetch_status status,
+                                       const kfetch_error *error,
+                                       const kfetch_partition_offset *offsets,
+                                       size_t count,
+                                       void *opaque);
+
+/**
+ * What a group has committed for a partition, lent by a `kfetch_committed_offsets`.
+ */
+typedef struct {
+  /**
+   * The topic's name, NUL-terminated.
+   */
+  const char *topic;
+  /**
+   * The words that were committed with the offset, NUL-terminated; `""` where there are none.
+   */
+  const char *metadata;
+  /**
+   * The offset of the next record to process, −1 where nothing is committed or it cannot be
+   * told.
+   */
+  int64_t offset;
+  /**
+   * The partition's number.
+   */
+  int32_t partition;
+  /**
+   * The leader epoch that was committed with the offset, −1 where there is none.
+   */
+  int32_t leader_epoch;
+  /**
+   * Why it cannot be told, else `KFETCH_STATUS_OK`.
+   */
+  kfetch_status status;
+  /**
+   * Zero.
+   */
+  uint32_t reserved;
+} kfetch_committed_offset;
 
 /**
  * What a consumer has done since it was made, and what it holds now. The numbers are read one
@@ -1239,7 +1424,10 @@ kfetch_status kfetch_consumer_new_with_engine(const kfetch_engine *engine,
  * Closes the consumer: lets its partitions and connections go and waits up to `timeout_ms` until
  * the engine has done so. A call that another thread is inside of ends with
  * `KFETCH_STATUS_CLOSED`, as does every later one but free. Handles of records stay valid. On
- * `KFETCH_STATUS_TIMEOUT` the consumer is closed as well.
+ * `KFETCH_STATUS_TIMEOUT` the consumer is closed as well. A member of a group commits its
+ * positions where `enable.auto.commit` says so, has its partitions revoked, with the rebalance
+ * callback called, and leaves, unless it has a `group.instance.id`. From inside of a callback it
+ * is `KFETCH_STATUS_STATE`, and nothing has changed.
  *
  * # Safety
  *
@@ -1254,8 +1442,26 @@ kfetch_status kfetch_consumer_close(kfetch_consumer *consumer,
                                     kfetch_error **error_out);
 
 /**
- * Frees the consumer, closing it without a wait if that has not been done. NULL is allowed. In a
- * fork's child, and while a call of another thread is inside, nothing happens.
+ * Closes the consumer as `kfetch_consumer_close` does, and says what becomes of its place in the
+ * group: `operation` is a `kfetch_group_membership_operation`.
+ *
+ * # Safety
+ *
+ * `error_out` is NULL or can be written.
+ *
+ * # Threads
+ *
+ * Any thread.
+ */
+kfetch_status kfetch_consumer_close_with(kfetch_consumer *consumer,
+                                         int32_t operation,
+                                         uint32_t timeout_ms,
+                                         kfetch_error **error_out);
+
+/**
+ * Frees the consumer, closing it without a wait if that has not been done: a member of a group
+ * does not leave then, and no callback is called. NULL is allowed. In a fork's child, inside of a
+ * callback, and while a call of another thread is inside, nothing happens.
  *
  * # Safety
  *
@@ -1918,6 +2124,406 @@ kfetch_status kfetch_records_copy_column(const kfetch_records *records,
                                          size_t data_capacity,
                                          size_t *count_out,
                                          kfetch_error **error_out);
+
+/**
+ * Joins the group (`group.id`) for these topics, or changes what was subscribed to. Partitions
+ * come and go inside of later polls, see `kfetch_consumer_set_rebalance_callback`. No topics at
+ * all is the same as `kfetch_consumer_unsubscribe`.
+ *
+ * Poll at least every `max.poll.interval.ms`; heartbeats are the engine's.
+ *
+ * # Safety
+ *
+ * `topics` is to `count` NUL-terminated names, `error_out` is NULL or can be written.
+ *
+ * # Threads
+ *
+ * One thread at a time per handle.
+ */
+kfetch_status kfetch_consumer_subscribe(kfetch_consumer *consumer,
+                                        const char *const *topics,
+                                        size_t count,
+                                        kfetch_error **error_out);
+
+/**
+ * Joins the group for all topics whose whole name matches a regular expression, also those that
+ * are made later, which are found after `metadata.max.age.ms` at the latest.
+ *
+ * # Safety
+ *
+ * `pattern` is NUL-terminated, `error_out` is NULL or can be written.
+ *
+ * # Threads
+ *
+ * One thread at a time per handle.
+ */
+kfetch_status kfetch_consumer_subscribe_pattern(kfetch_consumer *consumer,
+                                                const char *pattern,
+                                                kfetch_error **error_out);
+
+/**
+ * Leaves the group: before this returns the partitions are revoked, with the rebalance callback
+ * called. Partitions that were assigned by hand are let go as well.
+ *
+ * # Safety
+ *
+ * `error_out` is NULL or can be written.
+ *
+ * # Threads
+ *
+ * One thread at a time per handle.
+ */
+kfetch_status kfetch_consumer_unsubscribe(kfetch_consumer *consumer, kfetch_error **error_out);
+
+/**
+ * Lists the topics that are subscribed to, as far as a pattern has been resolved; the list is
+ * freed with `kfetch_topic_names_free`.
+ *
+ * # Safety
+ *
+ * `names_out` can be written, `error_out` is NULL or can be written.
+ *
+ * # Threads
+ *
+ * One thread at a time per handle.
+ */
+kfetch_status kfetch_consumer_subscription(const kfetch_consumer *consumer,
+                                           kfetch_topic_names **names_out,
+                                           kfetch_error **error_out);
+
+/**
+ * Returns the names of a list; they are NUL-terminated and valid until it is freed. NULL is an
+ * empty list.
+ *
+ * # Safety
+ *
+ * `names` is NULL or a list that has not been freed, `count_out` is NULL or can be written.
+ *
+ * # Threads
+ *
+ * Any thread.
+ */
+const char *const *kfetch_topic_names_items(const kfetch_topic_names *names, size_t *count_out);
+
+/**
+ * Frees a list. NULL is allowed.
+ *
+ * # Safety
+ *
+ * The list is not used any more, nor what it lent.
+ *
+ * # Threads
+ *
+ * Any thread.
+ */
+void kfetch_topic_names_free(kfetch_topic_names *names);
+
+/**
+ * Makes the group assign its partitions anew, with the next polls. `reason` goes to the broker's
+ * log; NULL is none.
+ *
+ * # Safety
+ *
+ * `reason` is NULL or NUL-terminated, `error_out` is NULL or can be written.
+ *
+ * # Threads
+ *
+ * One thread at a time per handle.
+ */
+kfetch_status kfetch_consumer_enforce_rebalance(kfetch_consumer *consumer,
+                                                const char *reason,
+                                                kfetch_error **error_out);
+
+/**
+ * Gives the consumer's place in its group, to be freed with `kfetch_group_metadata_free`.
+ *
+ * # Safety
+ *
+ * `metadata_out` can be written, `error_out` is NULL or can be written.
+ *
+ * # Threads
+ *
+ * One thread at a time per handle.
+ */
+kfetch_status kfetch_consumer_group_metadata(const kfetch_consumer *consumer,
+                                             kfetch_group_metadata **metadata_out,
+                                             kfetch_error **error_out);
+
+/**
+ * Returns `group.id`, `""` for NULL; valid until the metadata is freed.
+ *
+ * # Safety
+ *
+ * `metadata` is NULL or has not been freed.
+ *
+ * # Threads
+ *
+ * Any thread.
+ */
+const char *kfetch_group_metadata_group_id(const kfetch_group_metadata *metadata);
+
+/**
+ * Returns the generation, −1 outside of one and for NULL.
+ *
+ * # Safety
+ *
+ * `metadata` is NULL or has not been freed.
+ *
+ * # Threads
+ *
+ * Any thread.
+ */
+int32_t kfetch_group_metadata_generation(const kfetch_group_metadata *metadata);
+
+/**
+ * Returns the id that the coordinator gave the member, `""` outside of a generation and for NULL;
+ * valid until the metadata is freed.
+ *
+ * # Safety
+ *
+ * `metadata` is NULL or has not been freed.
+ *
+ * # Threads
+ *
+ * Any thread.
+ */
+const char *kfetch_group_metadata_member_id(const kfetch_group_metadata *metadata);
+
+/**
+ * Returns `group.instance.id`, NULL where there is none; valid until the metadata is freed.
+ *
+ * # Safety
+ *
+ * `metadata` is NULL or has not been freed.
+ *
+ * # Threads
+ *
+ * Any thread.
+ */
+const char *kfetch_group_metadata_instance_id(const kfetch_group_metadata *metadata);
+
+/**
+ * Frees the metadata. NULL is allowed.
+ *
+ * # Safety
+ *
+ * It is not used any more, nor what it lent.
+ *
+ * # Threads
+ *
+ * Any thread.
+ */
+void kfetch_group_metadata_free(kfetch_group_metadata *metadata);
+
+/**
+ * Puts a callback in the place of the one before; NULL takes it away. `opaque` is passed to it
+ * and not touched. From inside of a callback it is `KFETCH_STATUS_STATE`.
+ *
+ * # Safety
+ *
+ * The callback and what `opaque` points to stay valid until another is set or the consumer has
+ * been freed; `error_out` is NULL or can be written.
+ *
+ * # Threads
+ *
+ * One thread at a time per handle.
+ */
+kfetch_status kfetch_consumer_set_rebalance_callback(kfetch_consumer *consumer,
+                                                     kfetch_rebalance_callback callback,
+                                                     void *opaque,
+                                                     kfetch_error **error_out);
+
+/**
+ * Commits for every assigned partition how far polls have returned its records, or with
+ * `enable.auto.offset.store=false` what was stored, and waits up to `timeout_ms`.
+ *
+ * The status is `KFETCH_STATUS_REBALANCE_IN_PROGRESS` when the same may succeed after the next
+ * polls, `KFETCH_STATUS_UNKNOWN_MEMBER_ID`, `KFETCH_STATUS_ILLEGAL_GENERATION` or
+ * `KFETCH_STATUS_FENCED_INSTANCE_ID` when the partitions may be another member's by now.
+ *
+ * # Safety
+ *
+ * `error_out` is NULL or can be written.
+ *
+ * # Threads
+ *
+ * One thread at a time per handle.
+ */
+kfetch_status kfetch_consumer_commit(kfetch_consumer *consumer,
+                                     uint32_t timeout_ms,
+                                     kfetch_error **error_out);
+
+/**
+ * Commits these offsets and waits up to `timeout_ms`. For a member of a group the partitions have
+ * to be assigned, else the status is `KFETCH_STATUS_STATE` and nothing is committed.
+ *
+ * # Safety
+ *
+ * `offsets` is to `count` offsets with valid strings, `error_out` is NULL or can be written.
+ *
+ * # Threads
+ *
+ * One thread at a time per handle.
+ */
+kfetch_status kfetch_consumer_commit_offsets(kfetch_consumer *consumer,
+                                             const kfetch_partition_offset *offsets,
+                                             size_t count,
+                                             uint32_t timeout_ms,
+                                             kfetch_error **error_out);
+
+/**
+ * Commits that all records of a handle have been processed, and waits up to `timeout_ms`: for
+ * each partition `next_offset` and the leader epoch of its last `kfetch_run`. Otherwise as
+ * `kfetch_consumer_commit_offsets`.
+ *
+ * # Safety
+ *
+ * `records` is a handle that has not been freed, `error_out` is NULL or can be written.
+ *
+ * # Threads
+ *
+ * One thread at a time per handle.
+ */
+kfetch_status kfetch_consumer_commit_records(kfetch_consumer *consumer,
+                                             const kfetch_records *records,
+                                             uint32_t timeout_ms,
+                                             kfetch_error **error_out);
+
+/**
+ * Commits as `kfetch_consumer_commit`, without waiting and without trying again. The outcome goes
+ * to `callback`, which may be NULL; where the status is an error it is not called.
+ *
+ * # Safety
+ *
+ * The callback and what `opaque` points to stay valid until it was called or the consumer has
+ * been freed; `error_out` is NULL or can be written.
+ *
+ * # Threads
+ *
+ * One thread at a time per handle.
+ */
+kfetch_status kfetch_consumer_commit_async(kfetch_consumer *consumer,
+                                           kfetch_commit_callback callback,
+                                           void *opaque,
+                                           kfetch_error **error_out);
+
+/**
+ * Commits these offsets, without waiting and without trying again. The outcome goes to
+ * `callback`, which may be NULL; where the status is an error it is not called.
+ *
+ * # Safety
+ *
+ * `offsets` is to `count` offsets with valid strings. The callback and what `opaque` points to
+ * stay valid until it was called or the consumer has been freed; `error_out` is NULL or can be
+ * written.
+ *
+ * # Threads
+ *
+ * One thread at a time per handle.
+ */
+kfetch_status kfetch_consumer_commit_offsets_async(kfetch_consumer *consumer,
+                                                   const kfetch_partition_offset *offsets,
+                                                   size_t count,
+                                                   kfetch_commit_callback callback,
+                                                   void *opaque,
+                                                   kfetch_error **error_out);
+
+/**
+ * Marks how far partitions have been processed, for the next commit that names no offsets, the
+ * automatic one included. It needs `enable.auto.offset.store=false` and assigned partitions, else
+ * the status is `KFETCH_STATUS_STATE` and nothing is marked.
+ *
+ * # Safety
+ *
+ * `offsets` is to `count` offsets with valid strings, `error_out` is NULL or can be written.
+ *
+ * # Threads
+ *
+ * One thread at a time per handle.
+ */
+kfetch_status kfetch_consumer_store_offsets(kfetch_consumer *consumer,
+                                            const kfetch_partition_offset *offsets,
+                                            size_t count,
+                                            kfetch_error **error_out);
+
+/**
+ * Marks that all records of a handle have been processed, as `kfetch_consumer_store_offsets` does.
+ *
+ * # Safety
+ *
+ * `records` is a handle that has not been freed, `error_out` is NULL or can be written.
+ *
+ * # Threads
+ *
+ * One thread at a time per handle.
+ */
+kfetch_status kfetch_consumer_store_records(kfetch_consumer *consumer,
+                                            const kfetch_records *records,
+                                            kfetch_error **error_out);
+
+/**
+ * Asks what the group has committed for each of the partitions, which need not be assigned: an
+ * item for each in their order. The list is freed with `kfetch_committed_offsets_free`.
+ *
+ * # Safety
+ *
+ * `partitions` is to `count` partitions, `offsets_out` can be written, `error_out` is NULL or can
+ * be written.
+ *
+ * # Threads
+ *
+ * One thread at a time per handle.
+ */
+kfetch_status kfetch_consumer_committed(kfetch_consumer *consumer,
+                                        const kfetch_topic_partition *topic_partitions,
+                                        size_t count,
+                                        uint32_t timeout_ms,
+                                        kfetch_committed_offsets **offsets_out,
+                                        kfetch_error **error_out);
+
+/**
+ * Asks for all that the group has committed; the list is freed with
+ * `kfetch_committed_offsets_free`.
+ *
+ * # Safety
+ *
+ * `offsets_out` can be written, `error_out` is NULL or can be written.
+ *
+ * # Threads
+ *
+ * One thread at a time per handle.
+ */
+kfetch_status kfetch_consumer_all_committed(kfetch_consumer *consumer,
+                                            uint32_t timeout_ms,
+                                            kfetch_committed_offsets **offsets_out,
+                                            kfetch_error **error_out);
+
+/**
+ * Returns the items of a list; they are valid until it is freed. NULL is an empty list.
+ *
+ * # Safety
+ *
+ * `offsets` is NULL or a list that has not been freed, `count_out` is NULL or can be written.
+ *
+ * # Threads
+ *
+ * Any thread.
+ */
+const kfetch_committed_offset *kfetch_committed_offsets_items(const kfetch_committed_offsets *offsets,
+                                                              size_t *count_out);
+
+/**
+ * Frees a list. NULL is allowed.
+ *
+ * # Safety
+ *
+ * The list is not used any more, nor what it lent.
+ *
+ * # Threads
+ *
+ * Any thread.
+ */
+void kfetch_committed_offsets_free(kfetch_committed_offsets *offsets);
 
 /**
  * Gives the statistics. `stats_size` is `sizeof(kfetch_stats)`: a program gets as many fields as

@@ -38,7 +38,7 @@ fn serves_or_waits_until_it_is_killed() {
     loop {
         let settings = ServiceSettings {
             // What one flush of the log may lose must not be what another has acknowledged.
-            sync: std::process::id() % 2 == 0,
+            sync: std::process::id().is_multiple_of(2),
             ..ServiceSettings::new(directory.clone().into())
         };
         let logger = Arc::new(Logger::new(|_, _, text| println!("{text}")));

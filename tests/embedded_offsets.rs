@@ -207,7 +207,7 @@ fn what_is_not_known_is_stepped_over_and_kept() {
     let future = (OffsetKey { group: "g", topic: "f", partition: 0 }, vec![0, 99, 1]);
     let future = (future.0.to_bytes().unwrap(), future.1);
     let damaged = (vec![0, 1, 0, 99], vec![0, 3]);
-    let mut pairs = vec![(key.clone(), newest.clone())];
+    let mut pairs = vec![(key, newest)];
     pairs.extend([group_metadata, consumer_group, future, damaged]);
     let mut writer = LogWriter::open(dir.path(), TOPIC, 0, LogWriterOptions::default()).unwrap();
     for _ in 0..3 {

@@ -21,6 +21,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use kfetch::backoff::BackoffLimits;
 use kfetch::coordinator::command::MemberCommand;
 use kfetch::coordinator::notice::Notice;
 use kfetch::net::command::What;
@@ -31,6 +32,7 @@ use kfetch::ring::wake::Waited;
 use loop_member::{LoopMember, SOON, member_settings};
 use scripted_broker::scripted_group::{GENERATION, MEMBER_ID, other_coordinator};
 use scripted_broker::{Asked, Deed, ScriptedBroker, start_on_path};
+use settings::cluster_settings;
 use temp_dir::TempDir;
 
 const SUBSCRIPTION: &[u8] = b"topics";
@@ -218,6 +220,21 @@ fn a_socket_that_nobody_listens_on_any_more_is_tried_again() {
     drop(UnixListener::bind(&path).unwrap());
     assert!(path.exists());
     join_on_path(&path);
+}
+
+#[test]
+fn a_back_off_of_zero_leaves_the_loop_to_others() {
+    let directory = TempDir::new("nobody");
+    let host = format!("unix:{}", directory.path().join("nobody.sock").display());
+    let mut cluster = cluster_settings(&[(&host, 0)]);
+    let at_once = BackoffLimits { initial: Duration::ZERO, max: Duration::ZERO };
+    (cluster.reconnect, cluster.retry) = (at_once, at_once);
+    let member = LoopMember::start_in(cluster, member_settings("group"), None);
+    let protocols = vec![("range".to_owned(), SUBSCRIPTION.to_vec())];
+    member.tell(MemberCommand::Join { protocols, reason: String::new() });
+    let none = member.notices.recv_timeout(Duration::from_millis(100));
+    assert!(none.is_err(), "{none:?}");
+    member.remove();
 }
 
 #[test]

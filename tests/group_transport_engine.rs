@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use kfetch::fetch::engine::{Address, GroupEvent};
 use kfetch::fetch::failure::Failure;
+use kfetch::fetch::reply::Reply;
 use kfetch::protocol::ApiKey;
 
 use bare_engine::{BareEngine, MEMBER};
@@ -49,27 +50,42 @@ fn a_question_waits_for_any_server_and_is_asked_for_again() {
     assert!(engine.take_request(peer).is_some());
 }
 
+fn refuse(engine: &mut BareEngine) {
+    let (peer, _) = engine.poll_connect().unwrap();
+    let failure = Failure::Io("connection refused".to_owned());
+    engine.inner.handle_connect_failed(peer.0, &failure, engine.now);
+}
+
 #[test]
 fn a_question_that_nobody_can_be_asked_says_why() {
     let mut engine = BareEngine::new("kafka", 9092);
+    for tag in 1..4 {
+        engine.ask_any(tag, HELLO);
+        if tag > 1 {
+            assert!(engine.event().is_none(), "it waits for the next attempt");
+            engine.pass_time();
+        }
+        refuse(&mut engine);
+        let Some(GroupEvent::Unanswered { call, why, is_unsupported: false }) = engine.event()
+        else {
+            panic!("it waits still")
+        };
+        assert_eq!(call.tag, tag);
+        assert_eq!(why, "no broker could be asked: kafka:9092 connection refused");
+    }
+}
+
+#[test]
+fn a_question_waits_for_a_silent_server_as_long_as_for_an_answer() {
+    let mut engine = BareEngine::new("kafka", 9092);
     engine.ask_any(1, HELLO);
     let began = engine.now;
-    let why = loop {
-        if let Some((peer, _)) = engine.poll_connect() {
-            let failure = Failure::Io("connection refused".to_owned());
-            engine.inner.handle_connect_failed(peer.0, &failure, engine.now);
-        }
-        match engine.event() {
-            Some(GroupEvent::Unanswered { call, why, is_unsupported: false }) => {
-                assert_eq!(call.tag, 1);
-                break why;
-            }
-            Some(other) => panic!("{other:?}"),
-            None => engine.pass_time(),
-        }
-    };
+    assert!(engine.poll_connect().is_some());
+    while !engine.inner.has_group_event() {
+        engine.pass_time();
+    }
     assert_eq!(engine.now - began, TIMEOUT);
-    assert_eq!(why, "no broker could be asked: kafka:9092 connection refused");
+    assert!(matches!(engine.event(), Some(GroupEvent::Unanswered { .. })));
 }
 
 #[test]
@@ -121,6 +137,32 @@ fn a_join_may_take_as_long_as_it_says_and_no_longer() {
     assert_eq!(engine.now - began, TIMEOUT + Duration::from_secs(300));
     assert!(matches!(engine.event(), Some(GroupEvent::Unanswered { .. })));
     assert!(matches!(engine.event(), Some(GroupEvent::Disconnected { .. })));
+}
+
+#[test]
+fn a_coordinator_that_falls_silent_is_not_asked_for_another() {
+    let mut engine = BareEngine::new("10.0.0.7", 9092);
+    engine.ask_any(1, HELLO);
+    let control = engine.accept();
+    engine.negotiate(control, 6);
+    engine.inner.connect_group(MEMBER, "10.0.0.7", 9092);
+    let peer = engine.accept();
+    engine.negotiate(peer, 9);
+    while engine.event().is_some() {}
+    engine.send(2, ApiKey::Heartbeat, HELLO);
+    while engine.inner.phase(peer.0).is_some() {
+        engine.pass_time();
+    }
+    assert!(engine.inner.phase(control.0).is_none());
+    // One that breaks may be answering others.
+    engine.ask_any(3, HELLO);
+    engine.pass_time();
+    let control = engine.accept();
+    engine.negotiate(control, 6);
+    engine.inner.connect_group(MEMBER, "10.0.0.7", 9092);
+    let peer = engine.accept();
+    engine.inner.handle_closed(peer.0, &Failure::Io("reset".to_owned()), engine.now);
+    assert!(engine.inner.phase(control.0).is_some());
 }
 
 #[test]
@@ -180,10 +222,13 @@ fn a_path_needs_no_resolver() {
     assert_eq!(engine.resolved, 0);
     let failure = Failure::Io("connection refused".to_owned());
     engine.inner.handle_connect_failed(peer.0, &failure, engine.now);
-    engine.pass_time();
-    assert!(engine.poll_connect().is_some(), "it is tried again");
-    engine.inner.connect_group(MEMBER, "unix:/logs/.coordinator", 0);
-    assert!(matches!(engine.poll_connect(), Some((_, Address::Unix(_)))));
+    let Some(GroupEvent::Unanswered { why, .. }) = engine.event() else { panic!("it waits") };
+    assert_eq!(why, "no broker could be asked: unix:/logs/.coordinator connection refused");
+    // Whoever listens there may call it by another name.
+    for host in ["unix:/logs/.coordinator", "unix:logs/.coordinator", "kafka"] {
+        engine.inner.connect_group(MEMBER, host, 0);
+        assert_eq!(engine.poll_connect().unwrap().1, address);
+    }
 }
 
 #[test]
@@ -195,4 +240,26 @@ fn a_member_that_goes_leaves_nothing_behind() {
     assert!(engine.inner.phase(peer.0).is_none() && engine.inner.is_idle());
     assert!(engine.event().is_none());
     assert_eq!(engine.inner.poll_timeout(), None);
+}
+
+#[test]
+fn a_consumer_and_its_member_share_the_cluster_but_no_connection() {
+    let mut engine = BareEngine::new("kafka", 9092);
+    engine.add_consumer();
+    let deadline = engine.now + TIMEOUT;
+    engine.inner.handle_topics_question(MEMBER, None, deadline, Reply::new(drop));
+    engine.ask_any(1, HELLO);
+    let peer = engine.accept();
+    engine.negotiate(peer, 9);
+    assert_eq!(engine.take_request(peer).unwrap().0, ApiKey::Metadata);
+    let Some(GroupEvent::Again(_)) = engine.event() else { panic!("it waits still") };
+    engine.ask_any(1, HELLO);
+    assert_eq!(engine.take_request(peer).unwrap().0, ApiKey::FindCoordinator);
+    engine.inner.connect_group(MEMBER, "kafka", 9092);
+    assert_ne!(engine.accept(), peer);
+    // Either may go first.
+    engine.inner.remove_cluster_user(MEMBER);
+    assert!(engine.inner.phase(peer.0).is_some() && !engine.inner.is_idle());
+    engine.inner.remove_consumer(MEMBER);
+    assert!(engine.inner.phase(peer.0).is_none() && engine.inner.is_idle());
 }

@@ -64,6 +64,8 @@ fn structs_have_their_sizes() {
         ("kfetch_topic_partition", 16),
         ("kfetch_offset_and_timestamp", 24),
         ("kfetch_watermarks", 24),
+        ("kfetch_partition_offset", 40),
+        ("kfetch_committed_offset", 40),
         ("kfetch_partition_info", 48),
         ("kfetch_topic", 48),
         ("kfetch_engine_options", 72),

@@ -252,10 +252,12 @@ impl Consumer {
         Ok(())
     }
 
-    /// Ends a call for which `wakeup` was called, once.
+    /// Ends a call for which `wakeup` was called, once; but no call of a callback inside of close,
+    /// which is the last chance to commit (Java disables wake-ups there, too).
     pub(super) fn check_wakeup(&self) -> Result<()> {
         let woken = &self.control.woken;
-        if woken.load(Ordering::Relaxed) && woken.swap(false, Ordering::Acquire) {
+        let is_closing = self.group.as_ref().is_some_and(|group| group.is_closing);
+        if woken.load(Ordering::Relaxed) && woken.swap(false, Ordering::Acquire) && !is_closing {
             return Err(Error::new(ErrorKind::Wakeup, "wakeup was called"));
         }
         Ok(())

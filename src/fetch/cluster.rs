@@ -301,9 +301,8 @@ impl Cluster {
         if let Some(id) = ready {
             return Choice::Ask(id);
         }
-        let under_way = self.peers().any(|(_, peer)| peer.control.is_some());
         let stagger_ends = self.last_attempt_at.map(|at| at + STAGGER);
-        if under_way && stagger_ends.is_some_and(|end| now < end) {
+        if self.has_connection() && stagger_ends.is_some_and(|end| now < end) {
             return Choice::Wait(stagger_ends);
         }
         let candidates = || self.candidates().filter(|(_, peer)| peer.control.is_none());
@@ -349,7 +348,13 @@ impl Cluster {
     }
 
     /// Takes note of where a member's coordinator is; one that has not moved keeps its back-off.
+    ///
+    /// What is reached through a path is coordinated by whoever listens on it, and may know the
+    /// path by another name: a relative one, or that of another mount.
     pub fn set_coordinator(&mut self, member: ConsumerId, host: &str, port: u16) -> PeerId {
+        let local = self.bootstrap.first().filter(|server| server.unix_path().is_some());
+        let host = local.map_or(host, |server| &server.host);
+        let port = local.map_or(port, |server| server.port);
         let known = self.coordinators.get(&member);
         if known.is_none_or(|peer| peer.host != host || peer.port != port) {
             self.coordinators.insert(member, Peer::new(host, port));
@@ -360,6 +365,18 @@ impl Cluster {
     /// Forgets a member's coordinator.
     pub fn forget_coordinator(&mut self, member: ConsumerId) {
         self.coordinators.remove(&member);
+    }
+
+    /// Tells whether there is a connection for metadata, or is going to be one.
+    pub fn has_connection(&self) -> bool {
+        self.peers().any(|(_, peer)| peer.control.is_some())
+    }
+
+    /// Returns the connection for metadata to the broker that a member's coordinator is.
+    pub fn control_beside(&self, coordinator: PeerId) -> Option<ConnectionId> {
+        let Peer { host, port, .. } = self.peer(coordinator)?;
+        let mut same = self.peers().filter(|(_, peer)| peer.host == *host && peer.port == *port);
+        same.find_map(|(_, peer)| peer.control)
     }
 
     /// Returns a peer.

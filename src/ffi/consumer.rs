@@ -10,7 +10,7 @@ use super::records::kfetch_records;
 use super::status::kfetch_status;
 use super::status_code::kfetch_status as StatusCode;
 use super::{argument, config, engine};
-use crate::client::{Config, Consumer, Engine, PollLimits, WakeupHandle};
+use crate::client::{Config, Consumer, Engine, GroupMembershipOperation, PollLimits, WakeupHandle};
 use crate::error::{Error, ErrorKind};
 
 /// No limit of the call's own: poll waits for ever, other calls as long as
@@ -49,6 +49,10 @@ pub const KFETCH_TIMEOUT_NONE: u32 = u32::MAX;
 /// kfetch_consumer_close(consumer, 1000, NULL);
 /// kfetch_consumer_free(consumer);
 /// ```
+///
+/// A member of a group subscribes where the example assigns (`kfetch_consumer_subscribe`), may be
+/// told what it is given (`kfetch_consumer_set_rebalance_callback`), and commits what it has
+/// processed (`kfetch_consumer_commit_records`) unless `enable.auto.commit` does.
 ///
 /// The status of a poll concerns the whole consumer. What happens to one partition (a failure, its
 /// end, a reset of its position) is an event of the handle, see `kfetch_records_events`.
@@ -118,10 +122,25 @@ pub unsafe extern "C" fn kfetch_consumer_new_with_engine(
     unsafe { guard(error_out, body) }
 }
 
+/// What a close does about the group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(i32)]
+pub enum kfetch_group_membership_operation {
+    /// When a dynamic member leaves, and the place of one with a `group.instance.id` waits for it.
+    Default = 0,
+    /// When the member leaves in any case, so that its partitions go to others at once.
+    LeaveGroup = 1,
+    /// When the member does not leave, and its place waits up to `session.timeout.ms`.
+    RemainInGroup = 2,
+}
+
 /// Closes the consumer: lets its partitions and connections go and waits up to `timeout_ms` until
 /// the engine has done so. A call that another thread is inside of ends with
 /// `KFETCH_STATUS_CLOSED`, as does every later one but free. Handles of records stay valid. On
-/// `KFETCH_STATUS_TIMEOUT` the consumer is closed as well.
+/// `KFETCH_STATUS_TIMEOUT` the consumer is closed as well. A member of a group commits its
+/// positions where `enable.auto.commit` says so, has its partitions revoked, with the rebalance
+/// callback called, and leaves, unless it has a `group.instance.id`. From inside of a callback it
+/// is `KFETCH_STATUS_STATE`, and nothing has changed.
 ///
 /// # Safety
 ///
@@ -136,23 +155,63 @@ pub unsafe extern "C" fn kfetch_consumer_close(
     timeout_ms: u32,
     error_out: *mut *mut kfetch_error,
 ) -> kfetch_status {
+    let operation = kfetch_group_membership_operation::Default as i32;
+    // SAFETY: as the caller promises.
+    unsafe { kfetch_consumer_close_with(consumer, operation, timeout_ms, error_out) }
+}
+
+/// Closes the consumer as `kfetch_consumer_close` does, and says what becomes of its place in the
+/// group: `operation` is a `kfetch_group_membership_operation`.
+///
+/// # Safety
+///
+/// `error_out` is NULL or can be written.
+///
+/// # Threads
+///
+/// Any thread.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kfetch_consumer_close_with(
+    consumer: *mut kfetch_consumer,
+    operation: i32,
+    timeout_ms: u32,
+    error_out: *mut *mut kfetch_error,
+) -> kfetch_status {
     let body = || {
         // SAFETY: as the caller promises.
         let handle = unsafe { argument::reference(consumer, "consumer") }?;
+        let operation = operation_of(operation)?;
         handle.consumer.check_process()?;
+        if handle.consumer.is_lent() {
+            let text = "a consumer cannot be closed from inside of its callback";
+            return Err(Error::new(ErrorKind::State, text).into());
+        }
         handle.is_closed.store(true, Ordering::Release);
         handle.wakeup.wakeup();
         let deadline = clock() + Duration::from_millis(timeout_ms.into());
         let mut entered = handle.consumer.enter_to_close(deadline)?;
-        entered.close(deadline.saturating_duration_since(clock()))?;
+        entered.close_with(deadline.saturating_duration_since(clock()), operation)?;
         Ok(())
     };
     // SAFETY: as the caller promises.
     unsafe { guard(error_out, body) }
 }
 
-/// Frees the consumer, closing it without a wait if that has not been done. NULL is allowed. In a
-/// fork's child, and while a call of another thread is inside, nothing happens.
+fn operation_of(operation: i32) -> Result<GroupMembershipOperation, Failure> {
+    use kfetch_group_membership_operation as Operation;
+    match operation {
+        _ if operation == Operation::Default as i32 => Ok(GroupMembershipOperation::Default),
+        _ if operation == Operation::LeaveGroup as i32 => Ok(GroupMembershipOperation::LeaveGroup),
+        _ if operation == Operation::RemainInGroup as i32 => {
+            Ok(GroupMembershipOperation::RemainInGroup)
+        }
+        _ => Err(Failure::argument(format!("operation is {operation}"))),
+    }
+}
+
+/// Frees the consumer, closing it without a wait if that has not been done: a member of a group
+/// does not leave then, and no callback is called. NULL is allowed. In a fork's child, inside of a
+/// callback, and while a call of another thread is inside, nothing happens.
 ///
 /// # Safety
 ///
@@ -291,6 +350,20 @@ impl kfetch_consumer {
         Ok(Box::into_raw(Box::new(Self { consumer, wakeup, fd, is_closed })))
     }
 
+    /// Runs a callback that was given this handle's consumer; calls of it find that one.
+    pub(super) fn lend(&self, consumer: &mut Consumer, callback: impl FnOnce()) {
+        self.consumer.lend(consumer, callback);
+    }
+
+    /// Tells the caller of a call that was woken up for a close what for.
+    fn tell_close<R>(&self, outcome: Result<R, Failure>) -> Result<R, Failure> {
+        let is_woken = |failure: &Failure| failure.status == StatusCode::Wakeup as i32;
+        if outcome.as_ref().is_err_and(is_woken) && self.is_closed.load(Ordering::Acquire) {
+            return Err(closed());
+        }
+        outcome
+    }
+
     /// Refuses calls in a fork's child and on a closed consumer.
     fn check(&self) -> Result<(), Failure> {
         self.consumer.check_process()?;
@@ -317,18 +390,20 @@ pub(super) unsafe fn call<R>(
 ) -> Result<R, Failure> {
     // SAFETY: as the caller promises.
     let handle = unsafe { argument::reference(consumer, "consumer") }?;
-    handle.check()?;
-    let mut entered = handle.consumer.enter()?;
-    // A close may have been faster.
-    handle.check()?;
-    match body(&mut entered) {
-        // It is woken up for the close, and the caller is told what for.
-        Err(failure)
-            if failure.status == StatusCode::Wakeup as i32
-                && handle.is_closed.load(Ordering::Acquire) =>
-        {
-            Err(closed())
+    let refused = match handle.check().and_then(|()| handle.consumer.enter()) {
+        Ok(mut entered) => {
+            // A close may have been faster.
+            handle.check()?;
+            return handle.tell_close(body(&mut entered));
         }
-        outcome => outcome,
+        Err(refused) => refused,
+    };
+    // Inside of a callback the consumer is there for its thread, also while it is being closed.
+    let Some(mut lent) = handle.consumer.enter_lent()? else { return Err(refused) };
+    let outcome = handle.tell_close(body(&mut lent));
+    if outcome.as_ref().is_err_and(|failure| failure.status == StatusCode::Closed as i32) {
+        // The call around the callback is to end for the close as well.
+        handle.wakeup.wakeup();
     }
+    outcome
 }

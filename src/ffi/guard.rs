@@ -113,11 +113,7 @@ impl<T> Guarded<T> {
     /// Begins a call, or says why it may not begin: it never waits.
     #[inline]
     pub(super) fn enter(&self) -> Result<Entered<'_, T>, Failure> {
-        self.check_process()?;
-        if self.is_poisoned.load(Ordering::Relaxed) {
-            let text = "an earlier call met a defect; only close and free still work";
-            return Err(Error::new(ErrorKind::Poisoned, text).with_fatal().into());
-        }
+        self.check_usable()?;
         self.try_enter().ok_or_else(|| {
             let text = "another thread is inside of a call on the same handle";
             Error::new(ErrorKind::Concurrent, text).into()
@@ -145,6 +141,22 @@ impl<T> Guarded<T> {
             // Whoever leaves takes the lock to notify, so it cannot do so before this waits.
             lock = condvar.wait_timeout(lock, left).unwrap_or_else(PoisonError::into_inner).0;
         }
+    }
+
+    /// Refuses a child's calls on its parent's handles, and calls after a panic.
+    #[inline]
+    pub(super) fn check_usable(&self) -> Result<(), Failure> {
+        self.check_process()?;
+        if self.is_poisoned.load(Ordering::Relaxed) {
+            let text = "an earlier call met a defect; only close and free still work";
+            return Err(Error::new(ErrorKind::Poisoned, text).with_fatal().into());
+        }
+        Ok(())
+    }
+
+    /// Says that a panic has left the content in disorder.
+    pub(super) fn poison(&self) {
+        self.is_poisoned.store(true, Ordering::Relaxed);
     }
 
     /// Refuses a child's calls on its parent's handles.
@@ -213,7 +225,7 @@ impl<T> Drop for Entered<'_, T> {
     #[inline]
     fn drop(&mut self) {
         if std::thread::panicking() {
-            self.0.is_poisoned.store(true, Ordering::Relaxed);
+            self.0.poison();
         }
         if self.0.state.swap(FREE, Ordering::Release) == AWAITED {
             self.0.notify_waiting();

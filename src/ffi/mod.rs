@@ -15,16 +15,21 @@
 
 mod argument;
 pub mod assignment;
+pub mod commit;
+pub mod committed;
 pub mod config;
 pub mod consumer;
 pub mod engine;
 pub mod error;
 pub mod fill;
 mod fork;
+pub mod group;
 mod guard;
+mod lend;
 pub mod log_writer;
 pub mod offsets;
 pub mod partition;
+pub mod rebalance;
 pub mod records;
 pub mod seek;
 pub mod stats;

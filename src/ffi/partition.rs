@@ -80,14 +80,19 @@ pub unsafe extern "C" fn kfetch_partitions_free(partitions: *mut kfetch_partitio
 impl kfetch_partitions {
     /// Hands a list to C.
     pub(super) fn into_raw(partitions: &[TopicPartition]) -> *mut Self {
-        let names: Vec<CString> = partitions.iter().map(|item| c_string(&item.topic)).collect();
-        let item = |(name, item): (&CString, &TopicPartition)| kfetch_topic_partition {
-            topic: name.as_ptr(),
-            partition: item.partition,
-        };
-        let items = names.iter().zip(partitions).map(item).collect();
+        let (items, names) = named(partitions);
         Box::into_raw(Box::new(Self { items, _names: names }))
     }
+}
+
+/// Makes partitions for C, and the names that they point to.
+pub(super) fn named(partitions: &[TopicPartition]) -> (Vec<kfetch_topic_partition>, Vec<CString>) {
+    let names: Vec<CString> = partitions.iter().map(|item| c_string(&item.topic)).collect();
+    let item = |(name, item): (&CString, &TopicPartition)| kfetch_topic_partition {
+        topic: name.as_ptr(),
+        partition: item.partition,
+    };
+    (names.iter().zip(partitions).map(item).collect(), names)
 }
 
 /// Takes one partition.

@@ -10,6 +10,7 @@ use std::time::Instant;
 
 use crossbeam::channel::Sender;
 
+use super::group_service::ServiceSettings;
 use crate::buffer::Budget;
 use crate::coordinator::command::MemberCommand;
 use crate::coordinator::notice::Notice;
@@ -83,6 +84,10 @@ pub struct NewMember {
     pub bridge: Arc<Bridge>,
     /// When the application polled last.
     pub clock: Arc<PollClock>,
+    /// How the groups of its log directory are served, which they are by this process where no
+    /// other one does; none where brokers coordinate them. The one bootstrap server is then the
+    /// directory's socket.
+    pub service: Option<ServiceSettings>,
 }
 
 /// A consumer that is new to a loop.

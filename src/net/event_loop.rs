@@ -14,6 +14,7 @@ use mio::{Events, Poll};
 
 use super::command::{COMMANDS_MAX, Command, Commands, NewConsumer, NewSource, What};
 use super::groups::Groups;
+use super::local_coordinators::LocalCoordinators;
 use super::resolver::Resolver;
 use super::sockets::Sockets;
 use super::waker::{WAKER_TOKEN, loop_parker};
@@ -38,6 +39,7 @@ pub struct EventLoop {
     sockets: Sockets,
     resolver: Resolver,
     groups: Groups,
+    coordinators: LocalCoordinators,
     /// Connections that failed before they began. They wait for the next turn, since the engine may
     /// begin them anew at once.
     stillborn: Vec<(ConnectionId, Failure)>,
@@ -59,10 +61,11 @@ impl EventLoop {
             events: Events::with_capacity(EVENTS_MAX),
             parker: Arc::clone(&parker),
             commands,
-            engine: FetchEngine::new(logger, seed),
+            engine: FetchEngine::new(Arc::clone(&logger), seed),
             sockets: Sockets::new(),
             resolver: Resolver::new(Arc::clone(&parker)),
             groups: Groups::new(seed.rotate_left(32)),
+            coordinators: LocalCoordinators::new(logger),
             stillborn: Vec::new(),
             bridges: BTreeMap::new(),
         };
@@ -159,11 +162,17 @@ impl EventLoop {
             What::Topics(names, deadline, reply) => {
                 engine.handle_topics_question(id, names, deadline, reply);
             }
-            What::AddMember(new) => self.groups.add(id, *new, engine, now),
+            What::AddMember(mut new) => {
+                if let Some(settings) = new.service.take() {
+                    self.coordinators.add(id, settings);
+                }
+                self.groups.add(id, *new, engine, now);
+            }
             What::Member(command) => self.groups.handle_command(id, command, now),
             What::WakeAt(at) => self.groups.set_wake(id, at),
             What::RemoveMember(done) => {
                 self.groups.remove(id, engine);
+                self.coordinators.remove(id);
                 self.perform(now);
                 done.send(());
             }
@@ -200,6 +209,7 @@ impl EventLoop {
                     let settings = self.engine.socket_settings(connection);
                     let begun = self.sockets.connect(connection, &address, settings, registry);
                     if let Err(failure) = begun {
+                        let failure = self.coordinators.handle_refused(&address, failure, now);
                         self.stillborn.push((connection, failure));
                     }
                 }

@@ -19,6 +19,7 @@ mod file_read;
 mod file_watch;
 pub mod group_service;
 mod groups;
+mod local_coordinators;
 mod resolver;
 mod sockets;
 mod stream;

@@ -6,18 +6,29 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use kfetch::Logger;
+use kfetch::buffer::Budget;
 use kfetch::fetch::call::{ConsumerId, GroupCall};
+use kfetch::fetch::cluster::ClusterSettings;
 use kfetch::fetch::connection::ConnectionId;
+use kfetch::fetch::consumer::{FetchSettings, ResetPolicy};
 use kfetch::fetch::engine::group::GroupRequest;
 use kfetch::fetch::engine::{Action, Address, FetchEngine, GroupEvent};
 use kfetch::protocol::api_versions::{ApiVersion, ApiVersionsResponse};
 use kfetch::protocol::{ApiKey, RequestHeader, ResponseHeader, write_frame};
+use kfetch::ring::bridge::{Bridge, LoopSignal};
+use kfetch::ring::park::{Parker, Signal};
 use kfetch::wire::{EncodeError, Reader};
 
 use crate::settings::{cluster_settings, connection_settings};
 
 /// The member.
 pub(crate) const MEMBER: ConsumerId = ConsumerId(1);
+
+struct NoSignal;
+
+impl Signal for NoSignal {
+    fn signal(&self) {}
+}
 
 /// A connection as the broker sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +39,7 @@ pub(crate) struct Peer(pub(crate) ConnectionId);
 pub(crate) struct BareEngine {
     pub(crate) inner: FetchEngine,
     pub(crate) now: Instant,
+    cluster: ClusterSettings,
     /// Names that were to be resolved.
     pub(crate) resolved: usize,
     last_correlation: i32,
@@ -40,7 +52,27 @@ impl BareEngine {
         let mut inner = FetchEngine::new(Arc::new(Logger::new(|_, _, _| {})), 1);
         let cluster = cluster_settings(&[(host, port)]);
         inner.add_cluster_user(MEMBER, &cluster, &connection_settings(), now);
-        Self { inner, now, resolved: 0, last_correlation: 0 }
+        Self { inner, now, cluster, resolved: 0, last_correlation: 0 }
+    }
+
+    /// Lets the member's consumer fetch from the same cluster.
+    pub(crate) fn add_consumer(&mut self) {
+        let settings = FetchSettings {
+            min_bytes: 1,
+            max_wait_ms: 500,
+            max_bytes: 1 << 20,
+            partition_max_bytes: 1 << 20,
+            check_crcs: true,
+            partition_eof: false,
+            reset: ResetPolicy::Latest,
+            retry: self.cluster.retry,
+            connection: connection_settings(),
+            epoch: (self.now, 0),
+        };
+        let signal: LoopSignal = Box::new(NoSignal);
+        let bridge = Bridge::new(Arc::new(Parker::new(signal))).unwrap();
+        let budget = Budget::new(1 << 20, Box::new(|| {}));
+        self.inner.add_consumer(MEMBER, &self.cluster, settings, bridge, budget, self.now);
     }
 
     pub(crate) fn ask_any(&mut self, tag: u64, body: &[u8]) {

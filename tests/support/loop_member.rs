@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test binary uses its part")]
 
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -16,9 +17,11 @@ use kfetch::coordinator::notice::{Membership, Notice};
 use kfetch::coordinator::poll_clock::PollClock;
 use kfetch::coordinator::settings::MemberSettings;
 use kfetch::fetch::call::ConsumerId;
+use kfetch::fetch::cluster::ClusterSettings;
 use kfetch::fetch::reply::Reply;
 use kfetch::net::command::{Commands, NewMember, What};
 use kfetch::net::event_loop::EventLoop;
+use kfetch::net::group_service::{ServiceSettings, socket_path};
 use kfetch::ring::bridge::Bridge;
 use kfetch::ring::park::Signal;
 use kfetch::topic::TopicName;
@@ -29,7 +32,7 @@ use crate::settings::{cluster_settings, connection_settings};
 pub(crate) const MEMBER: ConsumerId = ConsumerId(1);
 
 /// How long a notice may take.
-pub(crate) const SOON: Duration = Duration::from_secs(10);
+pub(crate) const SOON: Duration = Duration::from_secs(30);
 
 /// A loop with one member. Both end with this.
 #[derive(Debug)]
@@ -59,17 +62,33 @@ pub(crate) fn member_settings(group_id: &str) -> MemberSettings {
 impl LoopMember {
     /// Starts a member whose cluster has these bootstrap servers.
     pub(crate) fn start(bootstrap: &[(&str, u16)], settings: MemberSettings) -> Self {
+        Self::start_in(cluster_settings(bootstrap), settings, None)
+    }
+
+    /// Starts a member of a log directory's group.
+    pub(crate) fn start_on_directory(dir: &Path, settings: MemberSettings) -> Self {
+        let host = format!("unix:{}", socket_path(dir).display());
+        let service = ServiceSettings::new(dir.to_owned());
+        Self::start_in(cluster_settings(&[(&host, 0)]), settings, Some(service))
+    }
+
+    pub(crate) fn start_in(
+        cluster: ClusterSettings,
+        settings: MemberSettings,
+        service: Option<ServiceSettings>,
+    ) -> Self {
         let (event_loop, commands) =
             EventLoop::new(Arc::new(Logger::new(|_, _, _| {})), 1).unwrap();
         let bridge = Bridge::new(Arc::clone(commands.parker())).unwrap();
         let (sender, notices) = unbounded();
         let new = NewMember {
-            cluster: cluster_settings(bootstrap),
+            cluster,
             connection: connection_settings(),
             settings,
             notices: sender,
             bridge: Arc::clone(&bridge),
             clock: Arc::new(PollClock::new(Instant::now())),
+            service,
         };
         assert!(commands.send(MEMBER, What::AddMember(Box::new(new))));
         let thread = std::thread::spawn(move || event_loop.run());

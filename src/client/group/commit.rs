@@ -196,6 +196,12 @@ impl Consumer {
         if self.group.is_none() { Err(no_group()) } else { Ok(()) }
     }
 
+    /// Refuses commits of a member that has failed for good.
+    fn check_membership(&self) -> Result<()> {
+        let failed = self.group.as_ref().and_then(|group| group.failed.clone());
+        failed.map_or(Ok(()), Err)
+    }
+
     fn check_offsets(&self, offsets: &[(TopicPartition, OffsetAndMetadata)]) -> Result<()> {
         self.check_group()?;
         let is_member = self.is_subscribed();
@@ -281,6 +287,7 @@ impl Consumer {
         offsets: &[(TopicPartition, OffsetAndMetadata)],
         timeout: Duration,
     ) -> Result<()> {
+        self.check_membership()?;
         if offsets.is_empty() {
             return Ok(());
         }
@@ -300,6 +307,7 @@ impl Consumer {
         offsets: Vec<(TopicPartition, OffsetAndMetadata)>,
         callback: Option<CommitCallback>,
     ) -> Result<()> {
+        self.check_membership()?;
         if offsets.is_empty() {
             self.finish_commit(offsets, callback, Ok(()));
             return Ok(());
@@ -333,10 +341,8 @@ impl Consumer {
 
     /// Returns as whom this consumer commits: none where it assigns partitions by itself.
     fn commits_as(&self) -> Result<Option<Membership>> {
+        self.check_membership()?;
         let Some(group) = &self.group else { return Err(no_group()) };
-        if let Some(error) = &group.failed {
-            return Err(error.clone());
-        }
         if !self.is_subscribed() && group.participant.is_idle() {
             return Ok(None);
         }

@@ -75,6 +75,7 @@ impl Consumer {
             }
             group.participant.handle_subscribe(subscription, clock());
             // What there is to do is done in the next poll, and a program may wait for one.
+            self.bridge.application().arm();
             self.bridge.application().notify();
         }
         Ok(())
@@ -265,7 +266,8 @@ impl Consumer {
         timeout: Duration,
     ) {
         let deadline = finite_deadline(timeout);
-        let Some(group) = &self.group else { return };
+        let Some(group) = &mut self.group else { return };
+        group.is_closing = true;
         let tells = match operation {
             GroupMembershipOperation::LeaveGroup => true,
             GroupMembershipOperation::RemainInGroup => false,

@@ -33,6 +33,8 @@ pub(in crate::client) struct Group {
     pub(super) listener: Option<Box<dyn RebalanceListener>>,
     /// Whether the application is being called back.
     pub(super) is_calling: bool,
+    /// Whether the consumer is being closed: what was to be woken up for that is over.
+    pub(in crate::client) is_closing: bool,
     /// The number of the next commit or question.
     pub(super) next_id: u64,
     pub(super) waiting: HashMap<u64, Waiting>,
@@ -105,6 +107,7 @@ impl Group {
             clock: poll_clock,
             listener: None,
             is_calling: false,
+            is_closing: false,
             next_id: 0,
             waiting: HashMap::new(),
             settled: HashMap::new(),

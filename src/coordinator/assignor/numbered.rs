@@ -2,7 +2,7 @@
 
 #![forbid(unsafe_code)]
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::ops::Range;
 
 use super::java_order::{compare, map_order};
@@ -47,11 +47,7 @@ impl<'a> Numbered<'a> {
             .enumerate()
             .map(|(number, topic)| (topic.name.as_str(), number))
             .collect();
-        let numbered = |name: &TopicName| numbers.get(name.as_str()).copied();
-        let subscriptions = members
-            .iter()
-            .map(|member| member.subscription.topics.iter().filter_map(numbered).collect())
-            .collect();
+        let subscriptions = subscriptions(&members, &numbers);
         let of_topic = topics.iter().enumerate();
         let topic_of = of_topic.flat_map(|(n, topic)| topic.partitions.clone().map(move |_| n));
         let topic_of = topic_of.collect();
@@ -101,10 +97,17 @@ impl<'a> Numbered<'a> {
 }
 
 fn topics<'a>(cluster: &'a ClusterTopics, members: &[&'a GroupMember]) -> Vec<NumberedTopic<'a>> {
-    let wanted: BTreeSet<&TopicName> =
-        members.iter().flat_map(|member| &member.subscription.topics).collect();
+    let mut wanted: HashMap<&str, &TopicName> = HashMap::new();
+    let mut last: &[TopicName] = &[];
+    for topics in members.iter().map(|member| member.subscription.topics.as_slice()) {
+        // Most often all members want the same, which is told faster than looked up.
+        if topics != last {
+            wanted.extend(topics.iter().map(|topic| (topic.as_str(), topic)));
+            last = topics;
+        }
+    }
     let mut names: Vec<(&TopicName, usize)> = wanted
-        .into_iter()
+        .into_values()
         .filter_map(|name| Some((name, cluster.partition_count(name.as_str())?)))
         .filter_map(|(name, count)| Some((name, usize::try_from(count).ok()?)))
         .filter(|(_, count)| *count > 0)
@@ -117,6 +120,18 @@ fn topics<'a>(cluster: &'a ClusterTopics, members: &[&'a GroupMember]) -> Vec<Nu
         NumberedTopic { name, partitions }
     });
     topics.collect()
+}
+
+fn subscriptions(members: &[&GroupMember], numbers: &HashMap<&str, usize>) -> Vec<Vec<usize>> {
+    let numbered = |topic: &TopicName| numbers.get(topic.as_str()).copied();
+    let mut subscriptions: Vec<Vec<usize>> = Vec::with_capacity(members.len());
+    let mut last: &[TopicName] = &[];
+    for topics in members.iter().map(|member| member.subscription.topics.as_slice()) {
+        let same = subscriptions.last().filter(|_| topics == last).cloned();
+        subscriptions.push(same.unwrap_or_else(|| topics.iter().filter_map(numbered).collect()));
+        last = topics;
+    }
+    subscriptions
 }
 
 fn ranks(members: &[&GroupMember]) -> Vec<usize> {

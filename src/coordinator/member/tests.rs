@@ -1,5 +1,7 @@
 //! A member by hand: the tests are its owner, its coordinator and its application.
 
+#![forbid(unsafe_code)]
+
 mod codes;
 mod commits;
 mod fetches;

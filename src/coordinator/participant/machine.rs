@@ -196,7 +196,7 @@ impl Participant {
             self.owned = new;
             if rejoins {
                 let reason = "partitions were revoked that others are to get";
-                self.wish.get_or_insert(reason.to_owned());
+                self.wish.get_or_insert_with(|| reason.to_owned());
             }
         }
         self.advance(now);

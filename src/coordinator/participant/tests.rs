@@ -100,11 +100,11 @@ impl Rig {
     }
 
     fn answer(&mut self, topics: Vec<TopicCount>) {
-        let asks = self.done.iter().filter_map(|task| match task {
+        let mut asks = self.done.iter().filter_map(|task| match task {
             Task::AskTopics { ask, .. } => Some(*ask),
             _ => None,
         });
-        let ask = asks.last().expect("a question for topics");
+        let ask = asks.next_back().expect("a question for topics");
         self.participant.handle_topics(ask, Ok(topics), self.now);
         self.run();
     }

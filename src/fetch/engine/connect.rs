@@ -148,6 +148,9 @@ impl FetchEngine {
         }
         if let Owner::Group(member) = owner {
             self.handle_group_lost(member, why);
+            self.judge_coordinator(cluster_id, peer, failure, now);
+        } else {
+            self.judge_asks(cluster_id, now);
         }
         if let Owner::Fetch { consumer, node, link } = owner
             && let Some(consumer) = self.consumers.get_mut(&consumer)
@@ -185,7 +188,9 @@ impl FetchEngine {
             if peer.control == Some(id) {
                 peer.control = None;
             }
-            let level = match is_news && !failure.is_planned() {
+            // Nobody listens on a path before somebody has found that out.
+            let is_path = peer.unix_path().is_some();
+            let level = match is_news && !failure.is_planned() && !is_path {
                 true => log::Level::Warn,
                 false => log::Level::Debug,
             };

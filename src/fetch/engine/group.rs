@@ -123,7 +123,7 @@ impl FetchEngine {
     }
 
     /// Sends a request to any broker of the member's cluster, or bootstrap server of it. It waits
-    /// for a connection up to `request.timeout.ms`.
+    /// for a connection up to `request.timeout.ms`, or until all of them have failed.
     pub fn ask_any(
         &mut self,
         request: GroupRequest,
@@ -326,17 +326,32 @@ impl FetchEngine {
 
     /// Gives up requests that have waited for any connection for too long.
     pub(super) fn expire_asks(&mut self, id: ClusterId, now: Instant) {
-        let Some(entry) = self.clusters.get_mut(&id) else { return };
-        let mut late = Vec::new();
-        // They wait equally long, so the first is the oldest.
-        while entry.asks.front().is_some_and(|ask| ask.deadline <= now) {
-            late.extend(entry.asks.pop_front().map(|ask| ask.call));
+        self.lose_asks(id, |deadline| deadline <= now);
+    }
+
+    /// Gives up requests that wait for any connection if every server has just been tried in vain:
+    /// whoever asked wants to know, and asks again after a back-off of its own.
+    pub(super) fn judge_asks(&mut self, id: ClusterId, now: Instant) {
+        let Some(entry) = self.clusters.get(&id) else { return };
+        let is_hopeless = !entry.cluster.has_connection()
+            && matches!(entry.cluster.choose(now, |_| false), Choice::Wait(_));
+        if is_hopeless {
+            self.lose_asks(id, |_| true);
         }
-        if late.is_empty() {
+    }
+
+    fn lose_asks(&mut self, id: ClusterId, is_lost: impl Fn(Instant) -> bool) {
+        let Some(entry) = self.clusters.get_mut(&id) else { return };
+        let mut lost = Vec::new();
+        // They wait equally long, so the first is the oldest.
+        while entry.asks.front().is_some_and(|ask| is_lost(ask.deadline)) {
+            lost.extend(entry.asks.pop_front().map(|ask| ask.call));
+        }
+        if lost.is_empty() {
             return;
         }
         let why = format!("no broker could be asked: {}", entry.cluster.describe_failures());
-        for call in late {
+        for call in lost {
             self.lose_group_call(call, why.clone());
         }
     }
@@ -360,6 +375,24 @@ impl FetchEngine {
             user.connection = None;
             self.lose_held(id, &why);
             self.group_events.push_back(GroupEvent::Disconnected { consumer: id, why });
+        }
+    }
+
+    /// Gives up the connection for metadata to a coordinator that does not answer: as it is, the
+    /// next question for the coordinator might wait there as long.
+    pub(super) fn judge_coordinator(
+        &mut self,
+        cluster: ClusterId,
+        peer: PeerId,
+        failure: &Failure,
+        now: Instant,
+    ) {
+        if !matches!(failure, Failure::RequestTimeout { .. }) {
+            return;
+        }
+        let cluster = self.clusters.get(&cluster).map(|entry| &entry.cluster);
+        if let Some(control) = cluster.and_then(|cluster| cluster.control_beside(peer)) {
+            self.fail_connection(control, failure, now);
         }
     }
 

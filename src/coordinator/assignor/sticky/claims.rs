@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use super::super::numbered::Numbered;
+use crate::topic::TopicName;
 
 /// The generation of a member that tells none.
 pub(super) const NO_GENERATION: i32 = -1;
@@ -103,7 +104,10 @@ pub(super) fn subscriptions_are_equal(group: &Numbered<'_>) -> bool {
         return true;
     };
     let names: HashSet<&str> = first.iter().map(|topic| topic.as_str()).collect();
-    topics.all(|topics| {
+    let are_names = |topics: &[TopicName]| {
         topics.len() == names.len() && topics.iter().all(|topic| names.contains(topic.as_str()))
-    })
+    };
+    let mut last: Option<&Vec<TopicName>> = None;
+    // Most often it is what the last member has, which is told faster than looked up.
+    topics.all(|topics| last.replace(topics) == Some(topics) || are_names(topics))
 }

@@ -1,5 +1,7 @@
 //! Every error code of every API: what the member does, after how long, and what it tells.
 
+#![forbid(unsafe_code)]
+
 use super::*;
 use crate::error::ErrorKind;
 

@@ -1,5 +1,7 @@
 //! Commits: order, retries, and whose they are.
 
+#![forbid(unsafe_code)]
+
 use super::*;
 use crate::error::ErrorKind;
 
@@ -80,7 +82,7 @@ fn a_membership_that_is_over_commits_nothing() {
     assert_eq!(kind(&bench), (ErrorKind::RebalanceInProgress, 27, true));
     bench.answer_well(&join);
     bench.settle();
-    bench.commit_as(Some(old.clone()), 2, true, &[(0, 1)]);
+    bench.commit_as(Some(old), 2, true, &[(0, 1)]);
     assert_eq!(kind(&bench), (ErrorKind::RebalanceInProgress, 27, true));
     let stranger = Membership { generation: 2, member_id: "m-0".to_owned() };
     bench.commit_as(Some(stranger), 3, true, &[(0, 1)]);

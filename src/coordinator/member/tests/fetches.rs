@@ -1,5 +1,7 @@
 //! Committed offsets.
 
+#![forbid(unsafe_code)]
+
 use super::*;
 
 fn told(bench: &Bench) -> Vec<(i32, Option<Option<i64>>)> {

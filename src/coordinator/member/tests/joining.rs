@@ -1,5 +1,7 @@
 //! Joining, leading, and joining again.
 
+#![forbid(unsafe_code)]
+
 use super::*;
 use crate::error::ErrorKind;
 

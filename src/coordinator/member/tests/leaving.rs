@@ -1,5 +1,7 @@
 //! Leaving, in every state.
 
+#![forbid(unsafe_code)]
+
 use super::*;
 
 fn leaves(bench: &mut Bench) -> String {

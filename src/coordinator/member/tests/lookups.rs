@@ -1,5 +1,7 @@
 //! Finding the coordinator, and its connection.
 
+#![forbid(unsafe_code)]
+
 use super::*;
 
 fn answer_lookup(bench: &mut Bench, version: i16, coordinators: Vec<Coordinator<'_>>) {

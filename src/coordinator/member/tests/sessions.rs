@@ -1,5 +1,7 @@
 //! Heartbeats, the session's end, and the poll interval.
 
+#![forbid(unsafe_code)]
+
 use super::*;
 
 fn lost(bench: &Bench) -> bool {

@@ -45,6 +45,7 @@ public final class Helper {
         Batches.register(COMMANDS);
         Assignors.register(COMMANDS);
         NewerClients.register(COMMANDS);
+        GroupOffsets.register(COMMANDS);
         BufferedReader requests =
             new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
         String head;

@@ -1,0 +1,628 @@
+//! A world in virtual time: members, their connections, the brokers and the faults.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use kfetch::backoff::{BackoffLimits, Random};
+use kfetch::coordinator::action::{MemberAction, Unanswered};
+use kfetch::coordinator::member::Member;
+use kfetch::coordinator::notice::Notice;
+use kfetch::coordinator::request::Request;
+use kfetch::coordinator::settings::MemberSettings;
+use kfetch::protocol::{ApiKey, ErrorCode};
+
+use super::application::{Application, Life};
+use super::checker::Checker;
+use super::coordinator::{Answer, Group, Times};
+use super::event::{Event, Violation};
+use super::serving::{self, Arrived, GROUP};
+use super::weather::{Weather, pick};
+
+/// Since the world's beginning.
+pub(crate) type Time = Duration;
+
+pub(crate) const BROKERS: usize = 3;
+pub(crate) const SESSION: Duration = Duration::from_secs(6);
+const HEARTBEAT: Duration = Duration::from_secs(1);
+pub(crate) const POLL_INTERVAL: Duration = Duration::from_secs(8);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(3);
+pub(crate) const RETRY: Duration = Duration::from_millis(100);
+
+/// Why a request comes back that the member itself has no use for.
+const GIVEN_UP: &str = "another connection is made";
+
+/// More than any world takes; a machine that runs in place comes to it.
+const STEPS_MAX: usize = 200_000;
+
+/// Something to come.
+#[derive(Clone, Debug)]
+pub(crate) enum Happening {
+    /// When the application polls.
+    Turn(usize),
+    /// When the answer to FindCoordinator reaches the member.
+    Found(usize, Option<usize>),
+    /// When an attempt to connect ends.
+    Connected(u64),
+    /// When a request reaches the broker.
+    Arrived(u64, Arrived),
+    /// When an answer reaches the member.
+    Answered(u64, Arrived, Vec<u8>, i16),
+    /// When the member learns that a connection is gone.
+    Closed(u64),
+    /// When a request's time is over.
+    TimedOut(u64, usize),
+    Append,
+    Fault,
+    /// When a broker can be reached again.
+    Reachable(usize),
+    Birth(Option<usize>),
+    /// When a process goes on.
+    Thawed(usize),
+    OnlyBrokers,
+    Heal,
+}
+
+/// One process.
+#[derive(Debug)]
+pub(crate) struct Client {
+    pub(crate) instance: Option<usize>,
+    pub(crate) member: Member,
+    pub(crate) application: Application,
+    connection: Option<u64>,
+    pub(crate) alive: bool,
+    pub(crate) frozen_until: Time,
+    /// Not polled before then.
+    pub(crate) stalled_until: Time,
+}
+
+/// A connection of a process to a broker.
+#[derive(Debug)]
+struct Link {
+    client: usize,
+    broker: usize,
+    /// What has been sent and not come back, in order, each with its number.
+    sent: VecDeque<(usize, Arrived)>,
+    numbers: usize,
+    /// What is at the broker; it takes one at a time.
+    queue: VecDeque<Arrived>,
+    /// What the broker is at.
+    serving: Option<Arrived>,
+    is_open: bool,
+    /// When the last request reaches the broker, and the last answer the member: bytes keep their
+    /// order.
+    last_in: Time,
+    last_out: Time,
+    /// Whether an answer was lost on its way: then no later one comes.
+    is_mute: bool,
+}
+
+#[derive(Debug)]
+pub(crate) struct World {
+    pub(crate) now: Time,
+    start: Instant,
+    pub(crate) random: Random,
+    pub(crate) weather: Weather,
+    pub(crate) group: Group,
+    /// The broker that coordinates, and until when it loads.
+    pub(crate) host: usize,
+    pub(crate) loading_until: Time,
+    pub(crate) unreachable_until: [Time; BROKERS],
+    pub(crate) clients: Vec<Client>,
+    links: BTreeMap<u64, Link>,
+    next_link: u64,
+    pub(crate) ends: Vec<i64>,
+    agenda: BTreeMap<(Time, u64), Happening>,
+    next_number: u64,
+    checker: Checker,
+    pub(crate) events: Vec<(Time, Event)>,
+}
+
+impl World {
+    pub(crate) fn new(seed: u64) -> Self {
+        #[allow(clippy::disallowed_methods, reason = "an Instant has no other origin")]
+        let start = Instant::now();
+        let mut random = Random::new(seed);
+        let weather = Weather::draw(&mut random);
+        let initial = Duration::from_millis(300);
+        let times = Times { session: SESSION, rebalance: POLL_INTERVAL, initial };
+        let partitions = 1 + pick(&mut random, 6);
+        let mut world = Self {
+            now: Time::ZERO,
+            start,
+            random,
+            group: Group::new(times),
+            host: 0,
+            loading_until: Time::ZERO,
+            unreachable_until: [Time::ZERO; BROKERS],
+            clients: Vec::new(),
+            links: BTreeMap::new(),
+            next_link: 1,
+            ends: vec![0; partitions],
+            agenda: BTreeMap::new(),
+            next_number: 0,
+            checker: Checker::new(partitions, &weather),
+            events: Vec::new(),
+            weather,
+        };
+        world.populate();
+        world
+    }
+
+    fn populate(&mut self) {
+        for number in 0..self.weather.members {
+            let at = Duration::from_millis(self.random.below(3000));
+            let instance = self.weather.is_static.then_some(number);
+            self.after(at, Happening::Birth(instance));
+        }
+        self.after(Duration::from_millis(1), Happening::Append);
+        self.after(Duration::from_secs(5), Happening::Fault);
+        let fault_time = self.weather.fault_time;
+        if self.weather.only_brokers {
+            // Until then nothing fails at all, so that the group stands.
+            self.after(Duration::from_secs(12), Happening::OnlyBrokers);
+        }
+        self.after(fault_time, Happening::Heal);
+    }
+
+    /// Runs to the end, and holds what happened to the checker.
+    pub(crate) fn run(&mut self) -> Result<(), Violation> {
+        for _ in 0..STEPS_MAX {
+            let checked = self.events.len();
+            if !self.step() {
+                self.note(Event::Finished);
+            }
+            for at in checked..self.events.len() {
+                let (time, event) = &self.events[at];
+                self.checker.check(*time, event)?;
+            }
+            if matches!(self.events.last(), Some((_, Event::Finished))) {
+                return Ok(());
+            }
+        }
+        Err(Violation("it goes on for ever".to_owned()))
+    }
+
+    /// Holds other events to a new checker.
+    pub(crate) fn replay(&self, events: &[(Time, Event)]) -> Result<(), Violation> {
+        let mut checker = Checker::new(self.ends.len(), &self.weather);
+        events.iter().try_for_each(|(time, event)| checker.check(*time, event))
+    }
+
+    pub(crate) fn after(&mut self, delay: Duration, happening: Happening) {
+        self.next_number += 1;
+        self.agenda.insert((self.now + delay, self.next_number), happening);
+    }
+
+    pub(crate) fn note(&mut self, event: Event) {
+        self.events.push((self.now, event));
+    }
+
+    pub(crate) fn is_healed(&self) -> bool {
+        self.now >= self.weather.fault_time
+    }
+
+    fn instant(&self) -> Instant {
+        self.start + self.now
+    }
+
+    /// Does the next thing; returns whether there is any before the end.
+    fn step(&mut self) -> bool {
+        let agenda = self.agenda.first_key_value().map(|((at, _), _)| *at);
+        let group = self.group.next_timeout();
+        let member = (0..self.clients.len()).filter_map(|client| Some((self.due(client)?, client)));
+        let member = member.min();
+        let times = [agenda, group, member.map(|member| member.0)];
+        let Some(next) = times.into_iter().flatten().min() else { return false };
+        self.now = self.now.max(next);
+        if self.now > self.weather.end() {
+            return false;
+        }
+        if group.is_some_and(|at| at <= self.now) {
+            self.group.tick(self.now);
+            self.after_group();
+        } else if let Some((_, client)) = member.filter(|(at, _)| *at <= self.now) {
+            let now = self.instant();
+            self.clients[client].member.handle_timeout(now);
+            self.act(client);
+        } else if let Some((_, happening)) = self.agenda.pop_first() {
+            self.happen(happening);
+        }
+        true
+    }
+
+    fn due(&self, client: usize) -> Option<Time> {
+        let it = &self.clients[client];
+        let at = it.member.poll_timeout().filter(|_| it.alive)?;
+        Some(at.saturating_duration_since(self.start).max(it.frozen_until))
+    }
+
+    fn happen(&mut self, happening: Happening) {
+        // A process that stands still finds everything when it goes on.
+        let client = match &happening {
+            Happening::Turn(client) | Happening::Found(client, _) => Some(*client),
+            Happening::Connected(link)
+            | Happening::Answered(link, ..)
+            | Happening::TimedOut(link, _)
+            | Happening::Closed(link) => self.links.get(link).map(|link| link.client),
+            _ => None,
+        };
+        if let Some(client) = client {
+            let client = &self.clients[client];
+            if !client.alive {
+                return;
+            }
+            if client.frozen_until > self.now {
+                self.after(client.frozen_until - self.now, happening);
+                return;
+            }
+        }
+        let now = self.instant();
+        match happening {
+            Happening::Turn(client) => self.turn(client),
+            Happening::Found(client, host) => self.found(client, host),
+            Happening::Connected(link) => self.connected(link),
+            Happening::Arrived(link, arrived) => self.arrived(link, arrived),
+            Happening::Answered(link, arrived, body, code) => {
+                self.answered(link, &arrived, &body, code);
+            }
+            Happening::Closed(link) => self.closed(link, "reset"),
+            Happening::TimedOut(link, number) => {
+                let is_open = self.links.get(&link).is_some_and(|link| {
+                    link.is_open && link.sent.iter().any(|(sent, _)| *sent == number)
+                });
+                if is_open {
+                    self.closed(link, "timed out");
+                }
+            }
+            Happening::Append => self.append(),
+            Happening::Fault => self.fault(),
+            Happening::Reachable(broker) => self.unreachable_until[broker] = Time::ZERO,
+            Happening::Birth(instance) => self.birth(instance),
+            Happening::Thawed(client) => {
+                self.clients[client].member.handle_timeout(now);
+                self.act(client);
+            }
+            Happening::OnlyBrokers => self.note(Event::OnlyBrokers),
+            Happening::Heal => self.note(Event::Healed),
+        }
+    }
+
+    pub(crate) fn birth(&mut self, instance: Option<usize>) {
+        let client = self.clients.len();
+        let settings = MemberSettings {
+            group_id: GROUP.to_owned(),
+            group_instance_id: instance.map(|instance| instance.to_string()),
+            session_timeout: SESSION,
+            heartbeat_interval: HEARTBEAT,
+            max_poll_interval: POLL_INTERVAL,
+            request_timeout: REQUEST_TIMEOUT,
+            retry: BackoffLimits { initial: RETRY, max: Duration::from_secs(1) },
+        };
+        let cooperative = self.weather.cooperative;
+        let mut application =
+            Application::new(client, self.instant(), cooperative, instance.is_some());
+        application.ends_settled = self.weather.calm;
+        let clock = Arc::clone(&application.clock);
+        self.clients.push(Client {
+            instance,
+            member: Member::new(settings, clock, self.random.next_u64()),
+            application,
+            connection: None,
+            alive: true,
+            frozen_until: Time::ZERO,
+            stalled_until: Time::ZERO,
+        });
+        self.note(Event::Born { client, instance });
+        self.after(Duration::ZERO, Happening::Turn(client));
+    }
+
+    fn turn(&mut self, client: usize) {
+        let now = self.instant();
+        let it = &mut self.clients[client];
+        if it.stalled_until <= self.now {
+            it.application.turn(now, &self.ends);
+            let events = std::mem::take(&mut it.application.events);
+            events.into_iter().for_each(|event| self.note(event));
+            let commands = std::mem::take(&mut self.clients[client].application.commands);
+            for command in commands {
+                self.clients[client].member.handle_command(now, command);
+                self.act(client);
+            }
+            if self.clients[client].application.state == Life::Ended {
+                self.end(client, true);
+                return;
+            }
+        }
+        let pause = 40 + self.random.below(200);
+        self.after(Duration::from_millis(pause), Happening::Turn(client));
+    }
+
+    /// Ends a process; what it has sent may still be on its way.
+    pub(crate) fn end(&mut self, client: usize, clean: bool) {
+        self.clients[client].alive = false;
+        if let Some(link) = self.clients[client].connection.take() {
+            self.shut(link);
+        }
+        self.note(Event::Dead { client, clean });
+    }
+
+    /// Does what a member says.
+    fn act(&mut self, client: usize) {
+        while let Some(action) = self.clients[client].member.poll_action() {
+            match action {
+                MemberAction::Ask(request) => {
+                    self.note(Event::Sent { client, request });
+                    let (broker, delay) = (pick(&mut self.random, BROKERS), self.delay());
+                    let is_up = self.unreachable_until[broker] <= self.now;
+                    let host = is_up.then_some(self.host);
+                    self.after(delay, Happening::Found(client, host));
+                }
+                MemberAction::Connect { node_id, .. } => {
+                    self.hand_back(client, GIVEN_UP);
+                    let broker = usize::try_from(node_id).unwrap();
+                    let number = self.next_link;
+                    self.next_link += 1;
+                    let link = Link {
+                        client,
+                        broker,
+                        sent: VecDeque::new(),
+                        numbers: 0,
+                        queue: VecDeque::new(),
+                        serving: None,
+                        is_open: true,
+                        last_in: Time::ZERO,
+                        last_out: Time::ZERO,
+                        is_mute: false,
+                    };
+                    self.links.insert(number, link);
+                    self.clients[client].connection = Some(number);
+                    let delay = self.delay();
+                    self.after(delay, Happening::Connected(number));
+                }
+                MemberAction::Send(request) => self.send(client, request),
+                MemberAction::Disconnect => self.hand_back(client, "closed"),
+                MemberAction::Notify(notice) => {
+                    let lost = match &notice {
+                        Notice::Lost { .. } => Some(None),
+                        Notice::Failed(error) if error.is_fatal() => Some(Some(error.code())),
+                        _ => None,
+                    };
+                    if let Some(fatal) = lost {
+                        self.note(Event::Lost { client, fatal });
+                    }
+                    self.clients[client].application.notices.push_back(notice);
+                }
+            }
+        }
+    }
+
+    fn send(&mut self, client: usize, request: Request) {
+        self.note(Event::Sent { client, request: request.clone() });
+        let version = self.weather.version(request.api_key()).min(request.version_max());
+        let mut body = Vec::new();
+        self.clients[client].member.encode(&request, version, &mut body).unwrap();
+        let number = self.clients[client].connection.unwrap();
+        let delay = self.delay();
+        let Some(link) = self.links.get_mut(&number).filter(|link| link.is_open) else { return };
+        link.numbers += 1;
+        let wait = request.broker_wait(POLL_INTERVAL);
+        let arrived = Arrived { request, version, body };
+        link.sent.push_back((link.numbers, arrived.clone()));
+        let sent = link.numbers;
+        link.last_in = link.last_in.max(self.now + delay);
+        let delay = link.last_in - self.now;
+        self.after(delay, Happening::Arrived(number, arrived));
+        self.after(REQUEST_TIMEOUT + wait, Happening::TimedOut(number, sent));
+    }
+
+    /// Closes a member's connection at its wish, and gives back what is unanswered.
+    fn hand_back(&mut self, client: usize, why: &str) {
+        let Some(number) = self.clients[client].connection.take() else { return };
+        let now = self.instant();
+        let sent = self.shut(number);
+        for (_, arrived) in sent {
+            let request = arrived.request;
+            let code = (why == GIVEN_UP).then_some(0);
+            self.note(Event::Returned { client, request: request.clone(), code });
+            let why = Unanswered::Lost(why.to_owned());
+            self.clients[client].member.handle_unanswered(now, request, why);
+        }
+    }
+
+    /// Closes a connection. What is at the broker is served, or not; what is on its way is not.
+    fn shut(&mut self, number: u64) -> VecDeque<(usize, Arrived)> {
+        let Some(link) = self.links.get_mut(&number) else { return VecDeque::new() };
+        link.is_open = false;
+        let (client, sent) = (link.client, std::mem::take(&mut link.sent));
+        let queued = std::mem::take(&mut link.queue);
+        if self.random.below(2) == 0 {
+            for arrived in queued {
+                if self.is_served(number) {
+                    serving::serve(&mut self.group, self.now, number, client, &arrived);
+                    self.after_group();
+                }
+            }
+        }
+        sent
+    }
+
+    fn closed(&mut self, number: u64, why: &str) {
+        let Some(link) = self.links.get(&number) else { return };
+        let client = link.client;
+        if self.clients[client].connection != Some(number) {
+            return;
+        }
+        self.note(Event::Broken { client });
+        self.hand_back(client, why);
+        let now = self.instant();
+        self.clients[client].member.handle_disconnected(now, why);
+        self.act(client);
+    }
+
+    fn found(&mut self, client: usize, host: Option<usize>) {
+        let now = self.instant();
+        let request = Request::FindCoordinator;
+        let is_lost = self.random.below(100) < self.weather.lost_percent(self.is_healed());
+        let Some(host) = host.filter(|_| !is_lost) else {
+            self.note(Event::Returned { client, request: request.clone(), code: None });
+            let why = Unanswered::Lost("no answer".to_owned());
+            self.clients[client].member.handle_unanswered(now, request, why);
+            self.act(client);
+            return;
+        };
+        let version = self.weather.version(ApiKey::FindCoordinator);
+        let is_moving = self.loading_until > self.now && self.random.below(3) == 0;
+        let host = (!is_moving).then_some(host);
+        let code = if is_moving { ErrorCode::COORDINATOR_NOT_AVAILABLE.0 } else { 0 };
+        let body = serving::coordinator(host, version);
+        self.note(Event::Returned { client, request: request.clone(), code: Some(code) });
+        self.clients[client].member.handle_answer(now, request, version, &body).unwrap();
+        self.act(client);
+    }
+
+    fn connected(&mut self, number: u64) {
+        let link = &self.links[&number];
+        let client = link.client;
+        if self.clients[client].connection != Some(number) {
+            return;
+        }
+        if self.unreachable_until[link.broker] > self.now {
+            self.closed(number, "refused");
+            return;
+        }
+        let now = self.instant();
+        self.clients[client].member.handle_connected(now);
+        self.act(client);
+    }
+
+    fn arrived(&mut self, number: u64, arrived: Arrived) {
+        let Some(link) = self.links.get_mut(&number).filter(|link| link.is_open) else { return };
+        if self.unreachable_until[link.broker] > self.now {
+            return;
+        }
+        link.queue.push_back(arrived);
+        self.serve(number);
+    }
+
+    fn is_served(&self, number: u64) -> bool {
+        self.links[&number].broker == self.host && self.loading_until <= self.now
+    }
+
+    fn serve(&mut self, number: u64) {
+        let Some(link) = self.links.get_mut(&number).filter(|link| link.serving.is_none()) else {
+            return;
+        };
+        let Some(arrived) = link.queue.pop_front() else { return };
+        let (client, broker) = (link.client, link.broker);
+        link.serving = Some(arrived.clone());
+        let answer = if broker != self.host {
+            Some(Answer::Code(ErrorCode::NOT_COORDINATOR))
+        } else if self.loading_until > self.now {
+            Some(Answer::Code(ErrorCode::COORDINATOR_LOAD_IN_PROGRESS))
+        } else if self.random.below(1000) < self.weather.refused_permille(self.is_healed()) {
+            let codes = [14, 15, 16];
+            Some(Answer::Code(ErrorCode(codes[pick(&mut self.random, 3)])))
+        } else {
+            serving::serve(&mut self.group, self.now, number, client, &arrived)
+        };
+        self.after_group();
+        if let Some(answer) = answer {
+            self.answer(number, &answer);
+        }
+    }
+
+    /// Sends what the coordinator has to say.
+    pub(crate) fn after_group(&mut self) {
+        let events = std::mem::take(&mut self.group.events);
+        events.into_iter().for_each(|event| self.note(event));
+        for ((number, _), answer) in std::mem::take(&mut self.group.answers) {
+            self.answer(number, &answer);
+        }
+    }
+
+    fn answer(&mut self, number: u64, answer: &Answer) {
+        let delay = self.delay();
+        let is_lost = self.random.below(1000) < self.weather.lost_permille(self.is_healed());
+        let Some(link) = self.links.get_mut(&number) else { return };
+        let Some(arrived) = link.serving.take().filter(|_| link.is_open) else { return };
+        let (body, code) = serving::encode(&arrived, answer);
+        link.is_mute |= self.unreachable_until[link.broker] > self.now;
+        link.last_out = link.last_out.max(self.now + delay);
+        let delay = link.last_out - self.now;
+        if is_lost {
+            self.after(delay, Happening::Closed(number));
+        } else if !link.is_mute {
+            self.after(delay, Happening::Answered(number, arrived, body, code));
+        }
+        self.serve(number);
+    }
+
+    fn answered(&mut self, number: u64, arrived: &Arrived, body: &[u8], code: i16) {
+        let Some(link) = self.links.get_mut(&number).filter(|link| link.is_open) else { return };
+        let client = link.client;
+        link.sent.pop_front();
+        let request = arrived.request.clone();
+        self.note(Event::Returned { client, request: request.clone(), code: Some(code) });
+        if let (Request::JoinGroup { .. }, 0) = (&request, code) {
+            let joined =
+                kfetch::protocol::join_group::JoinGroupResponse::decode(body, arrived.version);
+            let generation = joined.unwrap().generation_id;
+            self.note(Event::Adopted { client, generation });
+        }
+        let now = self.instant();
+        let member = &mut self.clients[client].member;
+        member.handle_answer(now, request, arrived.version, body).unwrap();
+        self.act(client);
+    }
+
+    fn append(&mut self) {
+        if self.now < self.weather.fault_time + Duration::from_secs(1) {
+            let partition = pick(&mut self.random, self.ends.len());
+            self.ends[partition] += 1 + i64::try_from(self.random.below(5)).unwrap();
+            let end = self.ends[partition];
+            let partition = i32::try_from(partition).unwrap();
+            self.note(Event::Grown { partition, end });
+            self.after(Duration::from_millis(60), Happening::Append);
+        }
+    }
+
+    /// Breaks all connections to a broker, or what the coordinator holds on them.
+    pub(crate) fn break_links(&mut self, broker: usize) {
+        let links = self.links.iter();
+        let links = links.filter(|(_, link)| link.is_open && link.broker == broker);
+        for number in links.map(|(number, _)| *number).collect::<Vec<_>>() {
+            let delay = self.delay();
+            self.after(delay, Happening::Closed(number));
+        }
+    }
+
+    pub(crate) fn break_link_of(&mut self, client: usize) {
+        if let Some(number) = self.clients[client].connection {
+            self.after(Duration::ZERO, Happening::Closed(number));
+        }
+    }
+
+    /// Another broker coordinates; the old one says so to those who wait.
+    pub(crate) fn move_coordinator(&mut self, loading: Duration) {
+        let old = self.host;
+        self.host = (self.host + 1 + pick(&mut self.random, BROKERS - 1)) % BROKERS;
+        self.loading_until = self.now + loading;
+        self.group.reload(self.now + loading);
+        self.after_group();
+        let links = self.links.iter();
+        let held = links.filter(|(_, link)| link.broker == old && link.serving.is_some());
+        for number in held.map(|(number, _)| *number).collect::<Vec<_>>() {
+            self.answer(number, &Answer::Code(ErrorCode::NOT_COORDINATOR));
+        }
+    }
+
+    fn delay(&mut self) -> Duration {
+        let slow = self.weather.slow_permille(self.is_healed());
+        let ms = match self.random.below(1000) < slow {
+            true => self.random.below(5000),
+            false => 1 + self.random.below(15),
+        };
+        Duration::from_millis(ms)
+    }
+}
