@@ -11,6 +11,7 @@ mod args;
 mod batch_check;
 mod bench;
 mod cat;
+mod cat_group;
 mod encoding;
 mod escape;
 mod failure;
