@@ -10,6 +10,7 @@ mod checker;
 mod coordinator;
 mod event;
 mod mutation;
+mod network;
 mod serving;
 mod weather;
 mod world;
