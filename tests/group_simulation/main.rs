@@ -22,7 +22,7 @@ use event::Violation;
 use world::World;
 
 /// Seeds of one test run.
-const SEEDS: u64 = 3000;
+const SEEDS: u64 = 4000;
 
 fn number_in_environment(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().expect("a number"))

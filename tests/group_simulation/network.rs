@@ -105,7 +105,7 @@ impl World {
         if self.clients[client].connection != Some(number) {
             return;
         }
-        if self.unreachable_until[link.broker] > self.now {
+        if self.unreachable_until[link.broker] > self.now || self.is_cut_off(client) {
             self.closed(number, "refused");
             return;
         }

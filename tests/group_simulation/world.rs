@@ -73,6 +73,8 @@ pub(crate) struct Client {
     pub(crate) connection: Option<u64>,
     pub(crate) alive: bool,
     pub(crate) frozen_until: Time,
+    /// No broker can be reached before then.
+    pub(crate) cut_off_until: Time,
     /// Not polled before then.
     pub(crate) stalled_until: Time,
 }
@@ -180,6 +182,10 @@ impl World {
 
     pub(crate) fn is_healed(&self) -> bool {
         self.now >= self.weather.fault_time
+    }
+
+    pub(crate) fn is_cut_off(&self, client: usize) -> bool {
+        self.clients[client].cut_off_until > self.now && !self.is_healed()
     }
 
     pub(crate) fn instant(&self) -> Instant {
@@ -291,6 +297,7 @@ impl World {
             connection: None,
             alive: true,
             frozen_until: Time::ZERO,
+            cut_off_until: Time::ZERO,
             stalled_until: Time::ZERO,
         });
         self.note(Event::Born { client, instance });
@@ -381,7 +388,7 @@ impl World {
         let now = self.instant();
         let request = Request::FindCoordinator;
         let is_lost = self.random.below(100) < self.weather.lost_percent(self.is_healed());
-        let Some(host) = host.filter(|_| !is_lost) else {
+        let Some(host) = host.filter(|_| !is_lost && !self.is_cut_off(client)) else {
             self.note(Event::Returned { client, request: request.clone(), code: None });
             let why = Unanswered::Lost("no answer".to_owned());
             self.clients[client].member.handle_unanswered(now, request, why);
