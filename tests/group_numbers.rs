@@ -98,8 +98,7 @@ fn a_thousand_consumers_of_one_engine_share_a_group() {
         .unwrap();
     let begun = Instant::now();
     let new = |_| {
-        let mut consumer =
-            Consumer::with_engine(&engine, config.consumer().unwrap()).unwrap();
+        let mut consumer = Consumer::with_engine(&engine, config.consumer().unwrap()).unwrap();
         consumer.subscribe(&["wide"]).unwrap();
         consumer
     };
