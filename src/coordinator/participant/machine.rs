@@ -209,6 +209,7 @@ impl Participant {
             Purpose::Watch => self.compare(&topics),
         }
         self.look_again(&topics, now);
+        self.watch.keep(topics, now);
         self.advance(now);
     }
 
@@ -303,8 +304,12 @@ impl Participant {
             Notice::Lead { membership, protocol, members, skips_assignment } => {
                 if matches!(self.phase, Phase::Joining) {
                     let lead = Lead { membership, protocol, members, skips_assignment };
+                    let known = self.watch.known(&lead.topics(), now);
                     self.phase = Phase::Leading(Box::new(lead));
-                    self.look(Purpose::Lead);
+                    match known {
+                        Some(topics) => self.run_assignor(&topics, now),
+                        None => self.look(Purpose::Lead),
+                    }
                 }
             }
             Notice::Assigned { membership, protocol, assignment } => {

@@ -383,3 +383,30 @@ fn assignors_cannot_change_while_they_are_in_use() {
     let names: BTreeSet<String> = BTreeSet::from(["t".to_owned()]);
     assert_eq!(rig.participant.subscription().unwrap().topics(), Some(&names));
 }
+
+#[test]
+fn a_leader_that_knows_the_topics_asks_nobody() {
+    let mut rig = rig(&["range"]);
+    rig.subscribe(topics(&["t"]));
+    let (_, _, mine) = rig.take_join();
+    let lead = |generation| Notice::Lead {
+        membership: membership(generation),
+        protocol: "range".to_owned(),
+        members: vec![JoinedMember {
+            member_id: "me".to_owned(),
+            group_instance_id: None,
+            metadata: mine.encode().unwrap(),
+        }],
+        skips_assignment: false,
+    };
+    rig.notice(lead(1));
+    rig.answer(vec![count("t", 1)]);
+    rig.assigned(1, "range", "t", &[0]);
+    rig.rejoin(1);
+    rig.take();
+    rig.notice(lead(2));
+    let done = rig.take();
+    assert!(matches!(&done[..], [Task::Send(MemberCommand::Assign { .. })]), "{done:?}");
+    rig.assigned(2, "range", "t", &[0]);
+    assert_eq!(rig.participant.poll_timeout(), Some(rig.now + MAX_AGE), "it still watches");
+}
