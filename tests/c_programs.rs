@@ -30,6 +30,24 @@ fn wrong_calls_get_a_status() {
 }
 
 #[test]
+fn wrong_calls_of_members_get_a_status() {
+    run_both("group_misuse");
+}
+
+#[test]
+fn callbacks_call_on_the_consumer_that_they_are_called_for() {
+    let cluster = Cluster::shared();
+    cluster.create_topic("c-callbacks", 1, &[]);
+    let records: Vec<Record> = (0..30).map(|number| record(0, number)).collect();
+    cluster.produce("c-callbacks", &records, &[]);
+    let source = format!("bootstrap.servers={}", cluster.bootstrap());
+    let built = TempDir::new("c-program");
+    let program = compile("callbacks", &built);
+    run_plainly(&program, &[&source, "c-callbacks", "plain"]);
+    run_checked(&program, &[source.as_str(), "c-callbacks", "checked"], true);
+}
+
+#[test]
 fn one_thread_at_a_time_but_for_wakeup_and_close() {
     run_both("threads");
 }

@@ -70,7 +70,7 @@ struct TakenBack;
 
 impl Drop for TakenBack {
     fn drop(&mut self) {
-        LENT.with_borrow_mut(|stack| drop(stack.pop()));
+        LENT.with_borrow_mut(|stack| stack.pop());
     }
 }
 

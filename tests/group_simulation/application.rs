@@ -195,7 +195,7 @@ impl Application {
         self.joins = true;
         self.events.push(Event::Joins { client: self.client });
         let protocols = vec![("model".to_owned(), metadata)];
-        self.commands.push(MemberCommand::Join { protocols, reason: reason.to_owned() });
+        self.commands.push(MemberCommand::Join { join: 1, protocols, reason: reason.to_owned() });
     }
 
     fn consume(&mut self, now: Instant, ends: &[i64]) {

@@ -9,6 +9,7 @@ mod application;
 mod checker;
 mod coordinator;
 mod event;
+mod mutation;
 mod serving;
 mod weather;
 mod world;

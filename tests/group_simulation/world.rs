@@ -93,7 +93,7 @@ struct Link {
     /// order.
     last_in: Time,
     last_out: Time,
-    /// Whether an answer was lost on its way: then no later one comes.
+    /// Whether a request or an answer was lost on its way: then no later one comes.
     is_mute: bool,
 }
 
@@ -351,6 +351,7 @@ impl World {
     fn act(&mut self, client: usize) {
         while let Some(action) = self.clients[client].member.poll_action() {
             match action {
+                MemberAction::AskBroker { .. } => panic!("no application lists groups"),
                 MemberAction::Ask(request) => {
                     self.note(Event::Sent { client, request });
                     let (broker, delay) = (pick(&mut self.random, BROKERS), self.delay());
@@ -498,7 +499,9 @@ impl World {
 
     fn arrived(&mut self, number: u64, arrived: Arrived) {
         let Some(link) = self.links.get_mut(&number).filter(|link| link.is_open) else { return };
-        if self.unreachable_until[link.broker] > self.now {
+        // What follows a lost request is lost as well.
+        link.is_mute |= self.unreachable_until[link.broker] > self.now;
+        if link.is_mute {
             return;
         }
         link.queue.push_back(arrived);
