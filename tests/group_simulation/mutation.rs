@@ -271,7 +271,10 @@ fn before_delivery(
 
 /// Gives a partition that is being read to another process as well.
 fn double_owner(events: &mut Events, from: usize, generation: fn(i32) -> i32) -> bool {
-    let is_given = |event: &Event| matches!(event, Event::Assigned { partitions, .. } if !partitions.is_empty());
+    let is_given = |event: &Event| match event {
+        Event::Assigned { partitions, .. } => !partitions.is_empty(),
+        _ => false,
+    };
     let Some(at) = find(events, from, is_given) else { return false };
     let (time, Event::Assigned { generation: own, partitions, .. }) = events[at].clone() else {
         return false;

@@ -177,7 +177,7 @@ fn a_newer_wish_takes_the_place_of_the_one_that_was_sent() {
         let request = bench.next(api);
         let protocols = vec![("range".to_owned(), vec![9])];
         let newer = protocols.clone();
-        bench.command(MemberCommand::Join { protocols, reason: "another".to_owned() });
+        bench.command(MemberCommand::Join { join: 1, protocols, reason: "another".to_owned() });
         assert!(bench.asked.is_empty());
         bench.answer_code(&request, ErrorCode::NONE);
         let again = bench.next(ApiKey::JoinGroup);
