@@ -6,13 +6,15 @@ mod cli;
 mod support;
 
 use std::io::{BufRead, BufReader, Read};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use cli::{Ran, finish, kfetch, run};
+use support::deadline::wait_until;
 use support::kafka::Cluster;
 use support::producer::Record;
 use support::temp_dir::TempDir;
@@ -158,12 +160,12 @@ impl Member {
     }
 }
 
-fn wait_for(members: &[&Member], mut is_so: impl FnMut() -> bool) {
-    let deadline = Instant::now() + SOON;
-    while !is_so() {
-        let said: Vec<String> = members.iter().map(|member| member.said()).collect();
-        assert!(Instant::now() < deadline, "{said:#?}");
-        thread::sleep(Duration::from_millis(20));
+/// Waits until it is so; what the members have said is told where it does not come about.
+fn wait_for(members: &[&Member], is_so: impl FnMut() -> bool) {
+    let outcome = catch_unwind(AssertUnwindSafe(|| wait_until("what members do", SOON, is_so)));
+    if let Err(panic) = outcome {
+        members.iter().for_each(|member| eprintln!("a member said:\n{}", member.said()));
+        resume_unwind(panic);
     }
 }
 
