@@ -371,6 +371,7 @@ fn version_of(api: ApiKey) -> i16 {
         ApiKey::FindCoordinator | ApiKey::Heartbeat => 4,
         ApiKey::SyncGroup | ApiKey::LeaveGroup | ApiKey::ListGroups => 5,
         ApiKey::DescribeGroups => 6,
+        ApiKey::OffsetDelete => 0,
         _ => 9,
     }
 }
