@@ -6,13 +6,15 @@ mod cli;
 mod support;
 
 use std::io::{BufRead, BufReader, Read};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use cli::{Ran, finish, kfetch, run};
+use support::deadline::wait_until;
 use support::kafka::Cluster;
 use support::producer::Record;
 use support::temp_dir::TempDir;
@@ -158,12 +160,12 @@ impl Member {
     }
 }
 
-fn wait_for(members: &[&Member], mut is_so: impl FnMut() -> bool) {
-    let deadline = Instant::now() + SOON;
-    while !is_so() {
-        let said: Vec<String> = members.iter().map(|member| member.said()).collect();
-        assert!(Instant::now() < deadline, "{said:#?}");
-        thread::sleep(Duration::from_millis(20));
+/// Waits until it is so; what the members have said is told where it does not come about.
+fn wait_for(members: &[&Member], is_so: impl FnMut() -> bool) {
+    let outcome = catch_unwind(AssertUnwindSafe(|| wait_until("what members do", SOON, is_so)));
+    if let Err(panic) = outcome {
+        members.iter().for_each(|member| eprintln!("a member said:\n{}", member.said()));
+        resume_unwind(panic);
     }
 }
 
@@ -209,11 +211,11 @@ fn two_share_a_topic(place: &Place<'_>) {
     place.append("shared", 4, 400..800);
     wait_for(&[&first, &second], || first.printed().len() + second.printed().len() == 800);
     assert_eq!(second.printed().len(), 200);
-    let mut printed = first.stop(libc::SIGINT);
-    wait_for(&[&second], || second.owned() == 4);
+    let mut printed = second.stop(libc::SIGINT);
+    wait_for(&[&first], || first.owned() == 4);
     place.append("shared", 4, 800..1200);
-    wait_for(&[&second], || second.printed().len() == 600);
-    printed.extend(second.stop(libc::SIGTERM));
+    wait_for(&[&first], || first.printed().len() == 1000);
+    printed.extend(first.stop(libc::SIGTERM));
     printed.sort_unstable();
     assert_eq!(printed, (0..1200).collect::<Vec<_>>());
     assert_eq!(place.offsets("shared-group"), [(0, 300); 4]);
@@ -291,6 +293,29 @@ fn two_members_share_a_topic_of_a_log_directory() {
 }
 
 #[test]
+fn a_member_that_coordinates_can_stop() {
+    let (_directory, path) = directory("cat-group-holder");
+    let place = Place::Dirs(&path);
+    place.create("held", 2);
+    place.append("held", 2, 0..100);
+    let often = ["-t", "held", "-X", "auto.commit.interval.ms=50"];
+    let first = Member::start(place.command("held-group", &often));
+    wait_for(&[&first], || first.printed().len() == 100);
+    let second = Member::start(place.command("held-group", &often));
+    wait_for(&[&first, &second], || (first.owned(), second.owned()) == (1, 1));
+    place.append("held", 2, 100..200);
+    wait_for(&[&first, &second], || place.offsets("held-group") == [(0, 100); 2]);
+    let mut printed = first.stop(libc::SIGINT);
+    // The other one coordinates now, and is a member again.
+    wait_for(&[&second], || second.owned() == 2);
+    place.append("held", 2, 200..300);
+    wait_for(&[&second], || printed.len() + second.printed().len() == 300);
+    printed.extend(second.stop(libc::SIGTERM));
+    printed.sort_unstable();
+    assert_eq!(printed, (0..300).collect::<Vec<_>>());
+}
+
+#[test]
 fn topics_of_a_log_directory_are_named_or_match() {
     let (_directory, path) = directory("cat-group-match");
     topics_are_named_or_match(&Place::Dirs(&path));
@@ -319,6 +344,24 @@ fn what_a_group_does_not_take_is_a_usage_error() {
     let said = run(kfetch(["cat", "--log-dirs", dirs, "-t", "a", "-t", "b"])).ended(2);
     assert!(said.contains("more than one -t goes with -g"), "{said}");
     assert_eq!(std::fs::read_dir(&path).unwrap().count(), 0);
+}
+
+#[test]
+fn the_demo_shows_a_group_at_work() {
+    let out = run(kfetch(["demo", "groups"])).well();
+    for step in [
+        "starts as a static member: group.instance.id=anna",
+        "leads, and divides the partitions among anna, ben, carl, dora",
+        "dora  is in generation 1: owns nothing",
+        "ben   has left",
+        "dora  reads orders [1] from 40 to 79, and commits 80",
+        "anna  starts again with the same group.instance.id",
+        "anna  reads orders [0] from 80 to 119, and commits 120",
+        "are still in generation 2: nothing has moved",
+        "demo   orders          2        120  120    0  -      -",
+    ] {
+        assert!(out.contains(step), "{step} is not in\n{out}");
+    }
 }
 
 #[test]

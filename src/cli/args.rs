@@ -43,6 +43,19 @@ pub(crate) enum Command {
     /// Measures how fast a topic is read.
     #[command(after_help = bench::HELP)]
     Bench(BenchArgs),
+
+    /// Shows what kfetch does, with nothing but a temporary directory.
+    Demo {
+        #[command(subcommand)]
+        command: DemoCommand,
+    },
+}
+
+/// What to show.
+#[derive(Clone, Copy, Debug, Subcommand)]
+pub(crate) enum DemoCommand {
+    /// Shows a consumer group on a log directory: who joins, who leads, and who owns what.
+    Groups,
 }
 
 /// The options of `kfetch cat`, with kcat's letters.
@@ -163,7 +176,7 @@ impl Command {
             Self::Cat(args) => args.source.order(matches),
             Self::Bench(args) => args.source.order(matches),
             Self::Group { command } => command.order(matches),
-            Self::Log { .. } => {}
+            Self::Log { .. } | Self::Demo { .. } => {}
         }
     }
 }
