@@ -93,7 +93,7 @@ fn a_configuration_file_is_read_and_the_options_win() {
     fs::write(&file, text).unwrap();
     for option in ["--consumer.config", "--command-config"] {
         let arguments = [option, path, "--max-messages=5"];
-        let member = Program::member(Ours, &cluster, ("configured", option), &arguments);
+        let member = Program::member(Ours, &cluster, ("configured", &option[2..]), &arguments);
         assert_eq!(member.end(), 0, "{}", member.said());
         assert!(member.errors().contains("no.such.name"), "{}", member.errors());
     }
