@@ -54,6 +54,8 @@ $(EXAMPLES):
 $(C_EXAMPLES): $(EXAMPLES)/%: ffi-examples/c/%.c include/kfetch.h | build $(EXAMPLES)
 	$(CC) -std=gnu11 -O2 -g $(WARNINGS) $(CPPFLAGS) $(CFLAGS) -Iinclude -o $@ $< $(LDFLAGS) $(LINK)
 
+$(EXAMPLES)/verifiable_consumer: ffi-examples/c/json_events.h
+
 $(CPP_EXAMPLES): $(EXAMPLES)/%_cpp: ffi-examples/cpp/%.cpp include/kfetch.h | build $(EXAMPLES)
 	$(CXX) -std=c++17 -O2 -g $(WARNINGS) $(CPPFLAGS) $(CXXFLAGS) -Iinclude -o $@ $< $(LDFLAGS) $(LINK)
 

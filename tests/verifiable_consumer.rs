@@ -11,6 +11,7 @@ mod support;
 use std::collections::BTreeSet;
 use std::fs;
 
+use c_build::COUNTS;
 use program::Whose::{Javas, Ours};
 use program::{Program, Whose};
 use support::kafka::Cluster;
@@ -93,7 +94,7 @@ fn a_configuration_file_is_read_and_the_options_win() {
     fs::write(&file, text).unwrap();
     for option in ["--consumer.config", "--command-config"] {
         let arguments = [option, path, "--max-messages=5"];
-        let member = Program::member(Ours, &cluster, ("configured", option), &arguments);
+        let member = Program::member(Ours, &cluster, ("configured", &option[2..]), &arguments);
         assert_eq!(member.end(), 0, "{}", member.said());
         assert!(member.errors().contains("no.such.name"), "{}", member.errors());
     }
@@ -300,6 +301,42 @@ fn a_member_that_stood_still_comes_back() {
     assert!(one.is_disjoint(&two), "{one:?} {two:?}");
     assert_eq!(member.end_by(libc::SIGTERM), 143, "{}", member.said());
     assert_eq!(other.end_by(libc::SIGTERM), 143, "{}", other.said());
+}
+
+/// Without a broker the members of a group are processes alone, one of which coordinates it.
+#[test]
+fn on_a_log_directory_a_killed_member_is_replaced() {
+    let directory = TempDir::new("verifiable");
+    let logs = directory.path().join("logs");
+    c_build::fill_log_dir(&logs, "numbers");
+    let file = directory.path().join("consumer.properties");
+    fs::write(&file, format!("log.dirs={}\nheartbeat.interval.ms=500\n", logs.display())).unwrap();
+    let path = file.to_str().unwrap();
+    let start = || {
+        let topic = ["--topic", "numbers", "--group-id", "local"];
+        let more = ["--session-timeout", "6000", "--consumer.config", path];
+        Program::start(Ours, &[&topic[..], &more].concat())
+    };
+    let first = start();
+    first.wait_for_partitions(2);
+    let commits = |events: &[program::Event]| {
+        let committed = events.iter().filter(|event| event.name == "offsets_committed");
+        committed.flat_map(|event| event.numbers("\"offset\":")).collect::<Vec<i64>>()
+    };
+    let all_is_committed =
+        |events: &[program::Event]| COUNTS.iter().all(|count| commits(events).contains(count));
+    first.wait_until("all is committed", all_is_committed);
+    let second = start();
+    wait_for_both_of_two(&first, &second);
+    first.signal(libc::SIGKILL);
+    second.wait_for_partitions(2);
+    assert_eq!(second.end_by(libc::SIGTERM), 143, "{}", second.said());
+    let consumed = |event: &program::Event| event.name == "records_consumed";
+    assert!(!second.events().iter().any(consumed), "{}", second.said());
+    let third = start();
+    third.wait_for_partitions(2);
+    assert_eq!(third.end_by(libc::SIGTERM), 143, "{}", third.said());
+    assert!(!third.events().iter().any(consumed), "{}", third.said());
 }
 
 fn wait_for_both_of_two(one: &Program, two: &Program) -> (BTreeSet<i32>, BTreeSet<i32>) {

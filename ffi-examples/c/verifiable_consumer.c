@@ -7,6 +7,8 @@
  * Options, events and ends are those of org.apache.kafka.tools.VerifiableConsumer; --help lists the
  * options. The bootstrap server may be left out where the configuration file has log.dirs.
  */
+#include "json_events.h"
+
 #include <kfetch.h>
 
 #include <errno.h>
@@ -37,23 +39,10 @@ static const char USAGE[] =
     "         [--assignment-strategy CLASS] [--consumer.config FILE | --command-config FILE]\n";
 
 static const char HELP[] =
-    "\n"
-    "Consumes a topic as a member of a group and prints what happens as JSON, one event a line.\n"
-    "\n"
-    "  --bootstrap-server HOST:PORT,...  brokers; may be left out where FILE has log.dirs\n"
-    "  --topic TOPIC                     the topic to consume\n"
-    "  --group-id GROUP_ID               the group to join\n"
-    "  --group-protocol NAME             the protocol of the group (default: classic)\n"
-    "  --group-remote-assignor NAME      the broker's assignor, for other protocols than classic\n"
-    "  --group-instance-id ID            makes the consumer a static member\n"
-    "  --max-messages N                  ends after N records (default: -1, never)\n"
-    "  --session-timeout MS              session.timeout.ms (default: 30000)\n"
-    "  --verbose                         prints each record\n"
-    "  --enable-autocommit               commits by itself, and prints nothing of it\n"
-    "  --reset-policy POLICY             auto.offset.reset (default: earliest)\n"
-    "  --assignment-strategy CLASS       partition.assignment.strategy (default: RangeAssignor's)\n"
-    "  --consumer.config FILE            properties, which the options win over\n"
-    "  --command-config FILE             the same\n";
+    "\nConsumes a topic as a member of a group and prints what happens as JSON, one event a line.\n"
+    "Options win over FILE, which has properties of a consumer; where it has log.dirs there need\n"
+    "be no bootstrap server. It ends after N records, by SIGTERM or by SIGINT. Defaults are no\n"
+    "limit, a session timeout of 30000 ms, the policy earliest and the class RangeAssignor.\n";
 
 static struct {
     const char *bootstrap_server;
@@ -172,91 +161,6 @@ static bool usage_error(const char *format, ...)
     va_end(arguments);
     fputc('\n', stderr);
     return false;
-}
-
-/* JSON */
-
-static int64_t now_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-static void begin_event(const char *name)
-{
-    printf("{\"timestamp\":%" PRId64 ",\"name\":\"%s\"", now_ms(), name);
-}
-
-static void end_event(void)
-{
-    fputs("}\n", stdout);
-    fflush(stdout);
-}
-
-static void print_event(const char *name)
-{
-    begin_event(name);
-    end_event();
-}
-
-/* Returns how many bytes a character takes; negative how many are no UTF-8. */
-static int character_length(const unsigned char *at, size_t left)
-{
-    unsigned char first = at[0];
-    int length = first < 0x80 ? 1 : first < 0xc2 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
-    if (length == 0 || first > 0xf4)
-        return -1;
-    unsigned char low = first == 0xe0 ? 0xa0 : first == 0xf0 ? 0x90 : 0x80;
-    unsigned char high = first == 0xed ? 0x9f : first == 0xf4 ? 0x8f : 0xbf;
-    for (int i = 1; i < length; i++, low = 0x80, high = 0xbf)
-        if ((size_t)i >= left || at[i] < low || at[i] > high)
-            return -i;
-    return length;
-}
-
-static void print_character(const unsigned char *at, int length)
-{
-    static const char escapes[] = "\b\t\n\f\r\"\\", letters[] = "btnfr\"\\";
-    const char *escape = *at == '\0' ? NULL : strchr(escapes, *at);
-    if (escape != NULL)
-        printf("\\%c", letters[escape - escapes]);
-    else if (*at < 0x20)
-        printf("\\u%04X", *at);
-    else
-        fwrite(at, 1, (size_t)length, stdout);
-}
-
-static void print_text(const void *data, size_t size)
-{
-    const unsigned char *at = data;
-    putchar('"');
-    for (size_t left = size; left > 0;) {
-        int length = character_length(at, left);
-        if (length > 0)
-            print_character(at, length);
-        else
-            fputs("\xef\xbf\xbd", stdout); /* the sign for what cannot be read */
-        size_t step = (size_t)(length > 0 ? length : -length);
-        at += step;
-        left -= step;
-    }
-    putchar('"');
-}
-
-static void print_bytes(kfetch_bytes bytes)
-{
-    if (bytes.data == NULL)
-        fputs("null", stdout);
-    else
-        print_text(bytes.data, bytes.len);
-}
-
-static void print_partition(const char *topic, int32_t partition)
-{
-    fputs("\"topic\":", stdout);
-    print_text(topic, strlen(topic));
-    printf(",\"partition\":%" PRId32, partition);
 }
 
 /* What the group decides */

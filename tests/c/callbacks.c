@@ -285,6 +285,72 @@ static void check_close_elsewhere(void)
     kfetch_consumer_free(consumer);
 }
 
+/* What an assignor of the test knows and has seen. */
+struct assigning {
+    kfetch_consumer *consumer;
+    int calls;
+};
+
+/* Fails the first time, writes nonsense the second, and then gives all to the first member. */
+static kfetch_status assign(const kfetch_group_topic *topics, size_t topic_count,
+                            const kfetch_group_member *members, size_t member_count,
+                            int32_t *owners, void *opaque)
+{
+    struct assigning *assigning = opaque;
+    CHECK(topic_count == 1 && strcmp(topics->name, topic) == 0 && topics->partition_count == 1);
+    CHECK(member_count == 1 && strlen(members->member_id) > 0 && members->instance_id == NULL);
+    CHECK(strcmp(members->rack, "attic") == 0);
+    CHECK(members->topic_count == 1 && strcmp(members->topics[0], topic) == 0);
+    CHECK(members->user_data.len == 3 && memcmp(members->user_data.data, "abc", 3) == 0);
+    CHECK(owners[0] == -1);
+    check_refused(assigning->consumer);
+    CHECK_STATUS(KFETCH_STATUS_STATE, kfetch_consumer_commit(assigning->consumer, 20000, NULL));
+    assigning->calls++;
+    if (assigning->calls == 1)
+        return KFETCH_STATUS_INVALID_ARGUMENT;
+    owners[0] = assigning->calls == 2 ? 7 : 0;
+    return KFETCH_STATUS_OK;
+}
+
+static void check_assignor(void)
+{
+    struct seen seen = {.commits_in_revoked = 15};
+    struct assigning assigning = {0};
+    kfetch_assignor own = {
+        .size = sizeof own,
+        .name = "first",
+        .assign = assign,
+        .opaque = &assigning,
+        .user_data = {(const uint8_t *)"abc", 3},
+    };
+    kfetch_consumer *consumer = new_member("client.rack=attic");
+    assigning.consumer = consumer;
+    CHECK_OK(kfetch_consumer_set_assignors(consumer, &own, 1, NULL));
+    CHECK_OK(kfetch_consumer_set_rebalance_callback(consumer, rebalanced, &seen, NULL));
+    CHECK_OK(kfetch_consumer_subscribe(consumer, &topic, 1, NULL));
+    kfetch_records *records = NULL;
+    int failures = 0;
+    while (seen.assigned == 0) {
+        kfetch_error *error = NULL;
+        kfetch_status status = kfetch_consumer_poll(consumer, 100, &records, &error);
+        if (status == KFETCH_STATUS_OK) {
+            kfetch_records_free(records);
+            continue;
+        }
+        CHECK(strstr(kfetch_error_message(error), "first") != NULL);
+        CHECK(!kfetch_error_is_fatal(error));
+        kfetch_error_free(error);
+        if (++failures == 1)
+            CHECK_STATUS(KFETCH_STATUS_STATE, status);
+        else
+            CHECK_STATUS(KFETCH_STATUS_INVALID_ARGUMENT, status);
+    }
+    CHECK(failures == 2 && assigning.calls == 3);
+    CHECK_OK(kfetch_consumer_close(consumer, 20000, NULL));
+    CHECK(seen.revoked == 1);
+    kfetch_consumer_free(consumer);
+}
+
 int main(int argc, char **argv)
 {
     CHECK(argc == 4);
@@ -292,5 +358,6 @@ int main(int argc, char **argv)
     check_calls();
     check_standing_still();
     check_close_elsewhere();
+    check_assignor();
     return 0;
 }

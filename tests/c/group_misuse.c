@@ -20,8 +20,43 @@ static void committed(kfetch_consumer *consumer, kfetch_status status, const kfe
     CHECK(!"nothing is committed here");
 }
 
+static kfetch_status assign(const kfetch_group_topic *topics, size_t topic_count,
+                            const kfetch_group_member *members, size_t member_count,
+                            int32_t *owners, void *opaque)
+{
+    (void)topics, (void)topic_count, (void)members, (void)member_count, (void)owners, (void)opaque;
+    CHECK(!"nothing is assigned here");
+    return KFETCH_STATUS_OK;
+}
+
+static void check_assignors(kfetch_consumer *consumer)
+{
+    const char *topics[] = {"t"};
+    kfetch_assignor own = {.size = sizeof own, .name = "own", .assign = assign};
+    kfetch_assignor twice[] = {own, own}, wrong = own;
+    CHECK_STATUS(invalid, kfetch_consumer_set_assignors(consumer, NULL, 0, NULL));
+    CHECK_STATUS(invalid, kfetch_consumer_set_assignors(consumer, NULL, 1, NULL));
+    CHECK_STATUS(invalid, kfetch_consumer_set_assignors(consumer, twice, 2, NULL));
+    wrong.size = 8;
+    CHECK_STATUS(invalid, kfetch_consumer_set_assignors(consumer, &wrong, 1, NULL));
+    wrong = own, wrong.name = NULL;
+    CHECK_STATUS(invalid, kfetch_consumer_set_assignors(consumer, &wrong, 1, NULL));
+    wrong = own, wrong.name = "";
+    CHECK_STATUS(invalid, kfetch_consumer_set_assignors(consumer, &wrong, 1, NULL));
+    wrong = own, wrong.user_data.len = 3;
+    CHECK_STATUS(invalid, kfetch_consumer_set_assignors(consumer, &wrong, 1, NULL));
+    wrong = own, wrong.assign = NULL; /* no assignor of kfetch has this name */
+    CHECK_STATUS(KFETCH_STATUS_CONFIG, kfetch_consumer_set_assignors(consumer, &wrong, 1, NULL));
+    twice[1].assign = NULL, twice[1].name = "range";
+    CHECK_OK(kfetch_consumer_set_assignors(consumer, twice, 2, NULL));
+    CHECK_OK(kfetch_consumer_subscribe(consumer, topics, 1, NULL));
+    CHECK_STATUS(KFETCH_STATUS_STATE, kfetch_consumer_set_assignors(consumer, twice, 2, NULL));
+    CHECK_OK(kfetch_consumer_unsubscribe(consumer, NULL));
+}
+
 static void check_null(void)
 {
+    CHECK_STATUS(invalid, kfetch_consumer_set_assignors(NULL, NULL, 1, NULL));
     CHECK_STATUS(invalid, kfetch_consumer_subscribe(NULL, NULL, 1, NULL));
     CHECK_STATUS(invalid, kfetch_consumer_subscribe_pattern(NULL, NULL, NULL));
     CHECK_STATUS(invalid, kfetch_consumer_unsubscribe(NULL, NULL));
@@ -165,6 +200,7 @@ int main(void)
     CHECK_OK(kfetch_consumer_new(config, &consumer, NULL));
     kfetch_config_free(config);
     check_arguments(consumer);
+    check_assignors(consumer);
     check_unjoined(consumer);
     CHECK_OK(kfetch_consumer_close(consumer, 10000, NULL));
     CHECK_STATUS(KFETCH_STATUS_CLOSED, kfetch_consumer_unsubscribe(consumer, NULL));
