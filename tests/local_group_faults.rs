@@ -173,7 +173,7 @@ fn committed(directory: &Path) -> BTreeMap<i32, i64> {
 fn members_and_those_that_serve_are_killed_and_nothing_is_lost() {
     let dir = TempDir::new("local-group-faults");
     let seed = std::env::var(SEED)
-        .map_or(u64::from(std::process::id()), |seed| seed.parse().expect("a number"));
+        .map_or_else(|_| u64::from(std::process::id()), |seed| seed.parse().expect("a number"));
     eprintln!("{SEED}={seed}");
     let (mut random, started) = (Random::new(seed), now());
     let writer = Writer::start(dir.path());
