@@ -146,6 +146,17 @@ impl Process {
         self.watch.lock().text.clone()
     }
 
+    /// Returns what the process has printed behind the first `from` bytes.
+    pub(crate) fn output_from(&self, from: usize) -> String {
+        self.watch.lock().text[from..].to_owned()
+    }
+
+    /// Ends the process by SIGKILL and waits for that.
+    pub(crate) fn kill(&self) {
+        self.signal(libc::SIGKILL);
+        self.wait(Duration::from_secs(30)).expect("a killed process ends");
+    }
+
     /// Returns the last lines that the process has printed.
     pub(crate) fn tail(&self) -> String {
         tail(&self.watch.lock().text)

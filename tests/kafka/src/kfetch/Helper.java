@@ -47,6 +47,7 @@ public final class Helper {
         NewerClients.register(COMMANDS);
         GroupOffsets.register(COMMANDS);
         Rebalances.register(COMMANDS);
+        Groups.register(COMMANDS);
         BufferedReader requests =
             new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
         String head;

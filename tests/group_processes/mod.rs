@@ -1,0 +1,10 @@
+//! Members of groups as processes, and what must hold of them, checked from their event logs.
+
+#![allow(dead_code, reason = "each test binary uses its part")]
+
+pub(crate) mod checker;
+pub(crate) mod event;
+mod member;
+mod mutation;
+pub(crate) mod process;
+mod runs;

@@ -1,0 +1,258 @@
+//! Members as processes on a log directory, killed at random moments, those that serve the group
+//! among them: no acknowledged commit is lost, every record comes, the group comes to rest.
+
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "what fails here fails the test")]
+
+mod group_processes;
+mod support;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use group_processes::checker::{Checker, MemberLog, check_static};
+use group_processes::event::Kind;
+use group_processes::process::{Member, Spec, wait_for, wait_for_all, wait_for_owners};
+use kfetch::backoff::Random;
+use kfetch::embedded::read_offsets;
+use kfetch::net::group_service::socket_path;
+use kfetch::record::NewRecord;
+use kfetch::{LogWriter, LogWriterOptions};
+use support::deadline::now;
+use support::temp_dir::TempDir;
+
+const KILLS: usize = 200;
+const MEMBERS: usize = 4;
+const PARTITIONS: usize = 6;
+const TOPIC: &str = "t";
+const GROUP: &str = "g";
+/// Replays the choices of a run, though not the moments at which they strike.
+const SEED: &str = "KFETCH_TEST_SEED";
+
+/// Appends to all partitions until it is told to end; returns how many records each has.
+struct Writer {
+    is_over: Arc<AtomicBool>,
+    thread: JoinHandle<Vec<i64>>,
+}
+
+impl Writer {
+    fn start(path: &Path) -> Self {
+        let open = |number| {
+            let number = i32::try_from(number).unwrap();
+            LogWriter::open(path, TOPIC, number, LogWriterOptions::default()).unwrap()
+        };
+        let mut writers: Vec<LogWriter> = (0..PARTITIONS).map(open).collect();
+        let is_over = Arc::new(AtomicBool::new(false));
+        let told = Arc::clone(&is_over);
+        let run = move || {
+            while !told.load(Ordering::Relaxed) {
+                for writer in &mut writers {
+                    append(writer, 5);
+                }
+                std::thread::park_timeout(Duration::from_millis(50));
+            }
+            writers.iter_mut().for_each(|writer| append(writer, 1));
+            let ends = writers.iter().map(|writer| writer.next_offset());
+            let ends = ends.collect();
+            writers.into_iter().for_each(|writer| writer.close().unwrap());
+            ends
+        };
+        Self { is_over, thread: std::thread::spawn(run) }
+    }
+
+    fn end(self) -> Vec<i64> {
+        self.is_over.store(true, Ordering::Relaxed);
+        self.thread.join().unwrap()
+    }
+}
+
+fn append(writer: &mut LogWriter, count: usize) {
+    for _ in 0..count {
+        let value = writer.next_offset().to_string();
+        let record = NewRecord { value: Some(value.as_bytes()), ..NewRecord::default() };
+        writer.append(&[record]).unwrap();
+    }
+    writer.flush(false).unwrap();
+}
+
+/// The members of one directory, by their places.
+struct Group<'a> {
+    directory: &'a Path,
+    members: Vec<Member>,
+    ended: Vec<MemberLog>,
+    started: usize,
+}
+
+impl<'a> Group<'a> {
+    fn new(directory: &'a Path) -> Self {
+        let mut group = Self { directory, members: Vec::new(), ended: Vec::new(), started: 0 };
+        for place in 0..MEMBERS {
+            let member = group.start(place);
+            group.members.push(member);
+        }
+        group
+    }
+
+    /// Starts the member of a place; that of every other place is a static one.
+    fn start(&mut self, place: usize) -> Member {
+        let mut spec = Spec::new(GROUP, TOPIC)
+            .with("log.dirs", self.directory.display())
+            .with("group.min.session.timeout.ms", "500")
+            .with("session.timeout.ms", "1000")
+            .with("heartbeat.interval.ms", "200")
+            .with("partition.assignment.strategy", "cooperative-sticky");
+        if place % 2 == 1 {
+            spec = spec.with("group.instance.id", format!("instance-{place}"));
+        }
+        self.started += 1;
+        Member::start(self.directory, &format!("member-{place}#{}", self.started), &spec)
+    }
+
+    /// Returns the place of the member that serves the group, if one of them does.
+    fn holder(&self) -> Option<usize> {
+        let holder = holder_of(self.directory)?;
+        self.members.iter().position(|member| member.id() == holder)
+    }
+
+    fn kill(&mut self, place: usize) {
+        let killed = self.members.remove(place);
+        self.ended.push(killed.kill());
+        let new = self.start(place);
+        self.members.insert(place, new);
+    }
+
+    fn commits(&mut self) -> usize {
+        self.members.iter_mut().map(|member| member.count(Kind::CommitDone)).sum()
+    }
+}
+
+/// Returns the process that listens on the directory's socket, as the kernel knows it.
+fn holder_of(directory: &Path) -> Option<u32> {
+    use std::os::fd::AsRawFd;
+    let path = socket_path(directory);
+    let stream = std::os::unix::net::UnixStream::connect(path).ok()?;
+    let mut found = libc::ucred { pid: 0, uid: 0, gid: 0 };
+    let mut length = libc::socklen_t::try_from(size_of::<libc::ucred>()).unwrap();
+    // SAFETY: the kernel writes at most `length` bytes into the structure.
+    let status = unsafe {
+        libc::getsockopt(
+            stream.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_PEERCRED,
+            (&raw mut found).cast(),
+            &raw mut length,
+        )
+    };
+    (status == 0).then(|| u32::try_from(found.pid).unwrap())
+}
+
+/// Returns the offset of each partition that was acknowledged last.
+fn acknowledged(logs: &[MemberLog]) -> BTreeMap<i32, i64> {
+    let mut highest = BTreeMap::new();
+    let events = logs.iter().flat_map(|log| &log.events);
+    for event in events.filter(|event| event.kind == Kind::CommitDone) {
+        for span in &event.spans {
+            let (_, number) = span.partition.rsplit_once('-').unwrap();
+            let offset: &mut i64 = highest.entry(number.parse().unwrap()).or_default();
+            *offset = span.first.max(*offset);
+        }
+    }
+    highest
+}
+
+fn committed(directory: &Path) -> BTreeMap<i32, i64> {
+    let offsets = read_offsets(&[directory.to_owned()]).unwrap();
+    let topics = offsets.group(GROUP).expect("its offsets");
+    topics[TOPIC].iter().map(|(number, found)| (*number, found.offset)).collect()
+}
+
+#[test]
+fn members_and_those_that_serve_are_killed_and_nothing_is_lost() {
+    let dir = TempDir::new("local-group-faults");
+    let seed = std::env::var(SEED)
+        .map_or_else(|_| u64::from(std::process::id()), |seed| seed.parse().expect("a number"));
+    eprintln!("{SEED}={seed}");
+    let (mut random, started) = (Random::new(seed), now());
+    let writer = Writer::start(dir.path());
+    let mut group = Group::new(dir.path());
+    wait_for_owners(&mut group.members, PARTITIONS);
+    let mut holders_killed = 0;
+    for kill in 0..KILLS {
+        // Now and then the group comes to rest, as a rule it does not.
+        if kill % 25 == 24 {
+            wait_for_owners(&mut group.members, PARTITIONS);
+        }
+        if random.below(4) == 0 {
+            let before = group.commits();
+            wait_for("commits go on", &mut group.members, |members| {
+                let commits: usize =
+                    members.iter_mut().map(|member| member.count(Kind::CommitDone)).sum();
+                commits > before
+            });
+        }
+        std::thread::park_timeout(Duration::from_millis(random.below(600)));
+        let any = usize::try_from(random.below(MEMBERS as u64)).unwrap();
+        let holder = if random.below(2) == 0 { group.holder() } else { None };
+        holders_killed += usize::from(holder.is_some() || group.holder() == Some(any));
+        group.kill(holder.unwrap_or(any));
+    }
+    let took = started.elapsed();
+    wait_for_owners(&mut group.members, PARTITIONS);
+    let ends = writer.end();
+    let checker = Checker {
+        // The next one who serves knows offsets alone, and a starved process is as good as gone.
+        generations_restart: true,
+        has_zombies: true,
+        ..Checker::new(TOPIC, &ends)
+    };
+    wait_for_all(&mut group.members, &group.ended, &checker.ends);
+    let Group { members, ended: mut logs, .. } = group;
+    logs.extend(members.into_iter().map(Member::stop));
+    let (acknowledged, committed) = (acknowledged(&logs), committed(dir.path()));
+    let lost = acknowledged.iter().filter(|(number, offset)| committed[number] < **offset);
+    assert_eq!(lost.count(), 0, "{acknowledged:?} were acknowledged, {committed:?} are there");
+    checker.assert_holds(&logs);
+    let records: i64 = ends.iter().sum();
+    eprintln!("{KILLS} kills, {holders_killed} of who served, {records} records, {took:?}");
+    assert!(holders_killed > KILLS / 8, "{holders_killed}");
+}
+
+#[test]
+fn a_static_member_that_is_killed_and_returns_moves_nothing() {
+    let dir = TempDir::new("local-group-static");
+    let writer = Writer::start(dir.path());
+    let start = |name: &str, instance: &str| {
+        let spec = Spec::new(GROUP, TOPIC)
+            .with("log.dirs", dir.path().display())
+            .with("session.timeout.ms", "60000")
+            .with("heartbeat.interval.ms", "200")
+            .with("group.instance.id", instance);
+        Member::start(dir.path(), name, &spec)
+    };
+    let mut members: Vec<Member> =
+        ["a", "b", "c"].iter().map(|one| start(&format!("{one}#1"), one)).collect();
+    wait_for_owners(&mut members, PARTITIONS);
+    let mut ended = Vec::new();
+    for turn in 2..5 {
+        let holder = holder_of(dir.path()).expect("one of them serves");
+        let place = members.iter().position(|one| one.id() != holder).unwrap();
+        let killed = members.remove(place);
+        let instance = killed.name()[..1].to_owned();
+        let before = killed.kill();
+        members.push(start(&format!("{instance}#{turn}"), &instance));
+        wait_for("it has its partitions again", &mut members, |members| {
+            members.last_mut().unwrap().count(Kind::CommitDone) > 2
+        });
+        let mut logs: Vec<MemberLog> = members.iter_mut().map(|one| one.log().clone()).collect();
+        let after = logs.pop().unwrap();
+        assert_eq!(check_static(&before, &after, &logs), []);
+        ended.push(before);
+    }
+    let checker = Checker::new(TOPIC, &writer.end());
+    wait_for_all(&mut members, &ended, &checker.ends);
+    ended.extend(members.into_iter().map(Member::stop));
+    checker.assert_holds(&ended);
+}
