@@ -44,6 +44,8 @@ pub use client::{
 };
 #[cfg(not(loom))]
 pub use coordinator::notice::Committed as OffsetAndMetadata;
+#[cfg(not(loom))]
+pub use coordinator::question::{GroupDescription, GroupListing, GroupMember};
 pub use error::{Error, ErrorKind, Result};
 #[cfg(not(loom))]
 pub use log::{LogWriter, LogWriterOptions};

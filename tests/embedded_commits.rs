@@ -10,8 +10,15 @@ use std::time::Duration;
 use embedded::{Bench, GROUP, Join};
 use kfetch::embedded::{CommittedOffset, OffsetRecord, Offsets};
 use kfetch::protocol::api_versions::{ApiVersionsRequest, ApiVersionsResponse};
+use kfetch::protocol::consumer_protocol::ConsumerProtocolSubscription;
+use kfetch::protocol::describe_groups::{DescribeGroupsRequest, DescribeGroupsResponse};
 use kfetch::protocol::find_coordinator::{FindCoordinatorRequest, FindCoordinatorResponse};
 use kfetch::protocol::leave_group::{LeaveGroupRequest, LeaveGroupResponse, MemberIdentity};
+use kfetch::protocol::list_groups::{ListGroupsRequest, ListGroupsResponse, ListedGroup};
+use kfetch::protocol::offset_delete::{
+    OffsetDeleteRequest, OffsetDeleteRequestPartition, OffsetDeleteRequestTopic,
+    OffsetDeleteResponse,
+};
 use kfetch::protocol::offset_fetch::{
     OffsetFetchRequest, OffsetFetchRequestGroup, OffsetFetchRequestTopic, OffsetFetchResponse,
 };
@@ -237,4 +244,96 @@ fn offsets_of_members_do_not_expire_and_those_of_a_group_that_was_left_wait_from
     assert_eq!(bench.committed().len(), 1);
     bench.pass(2 * DAY);
     assert_eq!(bench.committed().len(), 0);
+}
+
+#[test]
+fn offsets_are_deleted_unless_a_member_reads_the_topic() {
+    let mut bench = Bench::new();
+    let delete = |bench: &mut Bench, topics: &[&str]| -> (ErrorCode, Vec<ErrorCode>) {
+        let topic = |name: &&'static str| OffsetDeleteRequestTopic {
+            name,
+            partitions: vec![OffsetDeleteRequestPartition { partition_index: 0 }],
+        };
+        let names: Vec<&'static str> =
+            ["t", "u"].into_iter().filter(|name| topics.contains(name)).collect();
+        let request =
+            OffsetDeleteRequest { group_id: GROUP, topics: names.iter().map(topic).collect() };
+        let mut body = Vec::new();
+        request.encode(0, &mut body).unwrap();
+        let id = bench.send(ApiKey::OffsetDelete, 0, &body);
+        let body = bench.answer(id).unwrap();
+        let response = OffsetDeleteResponse::decode(&body, 0).unwrap();
+        let codes = response.topics.iter().map(|topic| topic.partitions[0].error_code);
+        (response.error_code, codes.collect())
+    };
+    assert_eq!(delete(&mut bench, &["t"]).0, ErrorCode::GROUP_ID_NOT_FOUND);
+    for topic in ["t", "u"] {
+        assert_eq!(bench.commit_with("", -1, None, (topic, 0, 5, "")), ErrorCode::NONE);
+    }
+    let subscription = ConsumerProtocolSubscription { topics: vec!["t"], ..Default::default() };
+    let mut metadata = Vec::new();
+    subscription.encode(1, &mut metadata).unwrap();
+    let protocols: &[(&str, &[u8])] = &[("range", &metadata)];
+    let join = Join { protocols, ..Join::default() };
+    let member = bench.member_id(&join);
+    bench.join(&Join { member_id: &member, ..join });
+    bench.pass_ms(200);
+    bench.machine.take_records();
+    let found = delete(&mut bench, &["t", "u"]);
+    assert_eq!(found, (ErrorCode::NONE, vec![ErrorCode(86), ErrorCode::NONE]));
+    assert_eq!(bench.committed(), [("t".to_owned(), 0, 5, String::new())]);
+    assert_eq!(bench.machine.take_records().len(), 1, "a tombstone");
+    bench.leave(&[(&member, None)]);
+    assert_eq!(delete(&mut bench, &["t"]), (ErrorCode::NONE, vec![ErrorCode::NONE]));
+    assert_eq!(bench.committed(), []);
+    // Members that say nothing of topics may need every offset.
+    assert_eq!(bench.commit("", -1, 5), ErrorCode::NONE);
+    bench.stable(1);
+    assert_eq!(delete(&mut bench, &["t"]), (ErrorCode(68), vec![]));
+}
+
+#[test]
+fn groups_are_listed_and_described_in_every_version() {
+    let mut bench = Bench::new();
+    assert_eq!(bench.commit("", -1, 5), ErrorCode::NONE);
+    let listed = |bench: &mut Bench, version, states: &[&str]| -> Vec<(String, String, String)> {
+        let states_filter = states.to_vec();
+        let request = ListGroupsRequest { states_filter, ..ListGroupsRequest::default() };
+        let mut body = Vec::new();
+        request.encode(version, &mut body).unwrap();
+        let id = bench.send(ApiKey::ListGroups, version, &body);
+        let body = bench.answer(id).unwrap();
+        let response = ListGroupsResponse::decode(&body, version).unwrap();
+        let row = |group: &ListedGroup<'_>| {
+            [group.group_id, group.protocol_type, group.group_state].map(str::to_owned).into()
+        };
+        response.groups.iter().map(row).collect()
+    };
+    let row = |kind: &str, state: &str| -> [(String, String, String); 1] {
+        [(GROUP.to_owned(), kind.to_owned(), state.to_owned())]
+    };
+    assert_eq!(listed(&mut bench, 5, &[]), row("", "Empty"));
+    let joined = bench.stable(2);
+    assert_eq!(listed(&mut bench, 0, &[]), row("consumer", ""));
+    assert_eq!(listed(&mut bench, 5, &["stable"]), row("consumer", "Stable"));
+    assert_eq!(listed(&mut bench, 5, &["Empty"]), []);
+    for version in 0..=6 {
+        let request = DescribeGroupsRequest { groups: vec![GROUP, "other"], ..Default::default() };
+        let mut body = Vec::new();
+        request.encode(version, &mut body).unwrap();
+        let id = bench.send(ApiKey::DescribeGroups, version, &body);
+        let body = bench.answer(id).unwrap();
+        let response = DescribeGroupsResponse::decode(&body, version).unwrap();
+        let [group, other] = &response.groups[..] else { panic!("two groups") };
+        assert_eq!((group.group_state, group.protocol_data), ("Stable", "range"));
+        assert_eq!(group.members.len(), 2);
+        for member in &group.members {
+            assert_eq!(member.member_assignment, member.member_id.as_bytes());
+            assert_eq!((member.client_id, member.member_metadata), ("client", &b"s"[..]));
+        }
+        let code = if version < 6 { ErrorCode::NONE } else { ErrorCode::GROUP_ID_NOT_FOUND };
+        assert_eq!((other.group_state, other.error_code), ("Dead", code));
+    }
+    bench.join(&Join { member_id: &joined[0].member_id, ..Join::default() });
+    assert_eq!(listed(&mut bench, 4, &[]), row("consumer", "PreparingRebalance"));
 }

@@ -231,7 +231,7 @@ fn a_back_off_of_zero_leaves_the_loop_to_others() {
     (cluster.reconnect, cluster.retry) = (at_once, at_once);
     let member = LoopMember::start_in(cluster, member_settings("group"), None);
     let protocols = vec![("range".to_owned(), SUBSCRIPTION.to_vec())];
-    member.tell(MemberCommand::Join { protocols, reason: String::new() });
+    member.tell(MemberCommand::Join { join: 1, protocols, reason: String::new() });
     let none = member.notices.recv_timeout(Duration::from_millis(100));
     assert!(none.is_err(), "{none:?}");
     member.remove();

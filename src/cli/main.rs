@@ -1,5 +1,5 @@
-//! The `kfetch` command: reads topics from brokers or log directories, checks and writes log
-//! directories, and measures how fast a source is read.
+//! The `kfetch` command: reads topics from brokers or log directories, looks after groups, checks
+//! and writes log directories, and measures how fast a source is read.
 //!
 //! Standard output carries records or results and nothing else; messages go to standard error.
 //! The exit status is 0, 1 after an error, or 2 for a command line that cannot be understood. A
@@ -11,15 +11,16 @@ mod args;
 mod batch_check;
 mod bench;
 mod cat;
+mod cat_group;
 mod encoding;
 mod escape;
 mod failure;
 mod format;
-#[cfg(test)]
+mod group;
 mod group_args;
-#[cfg(test)]
+mod group_delete;
+mod group_local;
 mod group_offsets;
-#[cfg(test)]
 mod group_reset;
 mod json;
 mod log_append;
@@ -33,13 +34,11 @@ mod number;
 mod output;
 mod partitions;
 mod progress;
-#[cfg(test)]
 mod reset_to;
 mod settings;
 mod source_args;
 mod start;
 mod start_at;
-#[cfg(test)]
 mod table;
 
 use std::process::ExitCode;
@@ -74,6 +73,7 @@ fn run(command: &Command) -> Outcome {
     match command {
         Command::Cat(args) => cat::run(args),
         Command::Bench(args) => bench::run(args),
+        Command::Group { command } => group::run(command),
         Command::Log { command } => match command {
             LogCommand::Verify(args) => log_verify::run(args),
             LogCommand::Inspect(args) => log_inspect::run(args),

@@ -1,6 +1,8 @@
 //! A bar on standard error for work that lasts, where that is a terminal.
 
 use std::fmt;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::thread;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -51,6 +53,32 @@ impl Progress {
     pub(crate) fn beside(&self, write: impl FnOnce()) {
         self.bar.suspend(write);
     }
+}
+
+/// Does work that may have to wait; when it lasts, a terminal shows for whom, and how long.
+pub(crate) fn waiting_for<T>(whom: &str, work: impl FnOnce() -> T) -> T {
+    thread::scope(|scope| {
+        let (working, end) = channel::<()>();
+        scope.spawn(move || show_wait(whom, &end));
+        let done = work();
+        drop(working);
+        done
+    })
+}
+
+/// Shows that somebody is waited for, from a while after the beginning until the end.
+fn show_wait(whom: &str, end: &Receiver<()>) {
+    if end.recv_timeout(SHOWN_AFTER) != Err(RecvTimeoutError::Timeout) {
+        return;
+    }
+    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(RATE_HZ));
+    let style = ProgressStyle::with_template("{elapsed} waiting for {msg}");
+    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    let bar = bar.with_elapsed(SHOWN_AFTER).with_message(whom.to_owned());
+    while end.recv_timeout(SHOWN_AFTER) == Err(RecvTimeoutError::Timeout) {
+        bar.tick();
+    }
+    bar.finish_and_clear();
 }
 
 impl fmt::Debug for Progress {

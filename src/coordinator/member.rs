@@ -20,12 +20,14 @@
 
 #![forbid(unsafe_code)]
 
+mod ask;
 mod commit;
 mod encode;
 mod exchange;
 mod fetch;
 mod leave;
 mod link;
+mod list;
 mod lookup;
 mod session;
 
@@ -33,16 +35,19 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
 
+use self::ask::PendingAsk;
 use self::commit::Commits;
 use self::exchange::{Phase, Place};
 use self::fetch::PendingFetch;
 use self::leave::PendingLeave;
 use self::link::Link;
+use self::list::PendingList;
 use self::session::Session;
 use super::action::{MemberAction, Unanswered};
 use super::command::MemberCommand;
 use super::notice::{Membership, Notice};
 use super::poll_clock::PollClock;
+use super::question::Question;
 use super::request::Request;
 use super::settings::MemberSettings;
 use crate::backoff::Random;
@@ -71,6 +76,8 @@ pub struct Member {
     session: Session,
     commits: Commits,
     fetches: Vec<PendingFetch>,
+    asks: Vec<PendingAsk>,
+    lists: Vec<PendingList>,
     leave: Option<PendingLeave>,
     /// The number of the last join that it was told of.
     joins: u64,
@@ -92,6 +99,8 @@ impl Member {
             session: Session::default(),
             commits: Commits::default(),
             fetches: Vec::new(),
+            asks: Vec::new(),
+            lists: Vec::new(),
             leave: None,
             joins: 0,
             failed: None,
@@ -119,6 +128,13 @@ impl Member {
             MemberCommand::Fetch { id, partitions, deadline } => {
                 self.fetches.push(PendingFetch::new(id, partitions, deadline));
             }
+            MemberCommand::Ask { id, question, deadline } => match question {
+                Question::Groups => self.lists.push(PendingList::new(id, deadline)),
+                Question::Group => self.asks.push(PendingAsk::new(id, None, deadline)),
+                Question::DeleteOffsets(partitions) => {
+                    self.asks.push(PendingAsk::new(id, Some(partitions), deadline));
+                }
+            },
         }
         self.advance(now);
     }
@@ -181,7 +197,7 @@ impl Member {
     pub fn handle_unanswered(&mut self, now: Instant, request: Request, why: Unanswered) {
         let error = match why {
             Unanswered::Lost(why) => {
-                if request != Request::FindCoordinator && self.link.is_connected() {
+                if request.is_for_coordinator() && self.link.is_connected() {
                     self.link.trouble.clone_from(&why);
                     self.lose_coordinator(now);
                 }
@@ -203,6 +219,11 @@ impl Member {
             }
             Request::OffsetCommit { id, .. } => self.commit_unanswered(now, id, &error),
             Request::OffsetFetch { id, .. } => self.fetch_unanswered(now, id, error),
+            Request::DescribeGroup { id } | Request::OffsetDelete { id, .. } => {
+                self.ask_unanswered(now, id, error);
+            }
+            Request::Brokers { id } => self.brokers_unanswered(now, id, error),
+            Request::ListGroups { id, .. } => self.groups_unanswered(now, id, error),
         }
         self.advance(now);
     }
@@ -224,6 +245,8 @@ impl Member {
             link,
             self.commits_timeout(),
             self.fetches_timeout(),
+            self.asks_timeout(),
+            self.lists_timeout(),
             self.leave.as_ref().map(|leave| leave.deadline),
             self.leave_timeout(),
             self.exchange_timeout(),
@@ -264,6 +287,14 @@ impl Member {
                 self.take_commit(now, *id, &by, version, body)
             }
             Request::OffsetFetch { id, .. } => self.take_fetch(now, *id, version, body),
+            Request::DescribeGroup { id } => self.take_description(now, *id, version, body),
+            Request::OffsetDelete { id, partitions } => {
+                self.take_deletion(now, *id, partitions, version, body)
+            }
+            Request::Brokers { id } => self.take_brokers(now, *id, version, body),
+            Request::ListGroups { id, broker } => {
+                self.take_groups(now, *id, *broker, version, body)
+            }
         }
     }
 
@@ -271,7 +302,10 @@ impl Member {
     fn advance(&mut self, now: Instant) {
         self.settle_commits(now);
         self.settle_fetches(now);
+        self.settle_asks(now);
+        self.settle_lists(now);
         self.settle_leave(now);
+        self.send_lists(now);
         if self.failed.is_some() || !self.needs_coordinator() {
             return;
         }
@@ -287,6 +321,7 @@ impl Member {
         self.send_exchange(now);
         if !self.place.is_held() {
             self.send_fetches(now);
+            self.send_asks(now);
             self.send_heartbeat(now);
         }
     }
@@ -296,6 +331,7 @@ impl Member {
             || self.leave.is_some()
             || self.commits.is_waiting()
             || !self.fetches.is_empty()
+            || !self.asks.is_empty()
     }
 
     /// Ends membership for good: everything that waits is answered with the error.
@@ -306,6 +342,8 @@ impl Member {
         self.session = Session::default();
         self.fail_commits(&error);
         self.fail_fetches(&error);
+        self.fail_asks(&error);
+        self.fail_lists(&error);
         if let Some(leave) = self.leave.take() {
             self.leave_done(&leave);
         }
@@ -324,6 +362,7 @@ impl Member {
             MemberCommand::Fetch { id, .. } => {
                 self.notify(Notice::Fetched { id, result: Err(error) });
             }
+            MemberCommand::Ask { id, .. } => self.notify(Notice::Told { id, result: Err(error) }),
         }
     }
 

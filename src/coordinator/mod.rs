@@ -18,6 +18,7 @@ pub mod member;
 pub mod notice;
 pub mod participant;
 pub mod poll_clock;
+pub mod question;
 pub mod request;
 pub mod settings;
 pub mod subscription;

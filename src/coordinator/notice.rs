@@ -2,6 +2,7 @@
 
 #![forbid(unsafe_code)]
 
+use super::question::Told;
 use crate::error::{Error, Result};
 use crate::topic::TopicName;
 
@@ -69,6 +70,13 @@ pub enum Notice {
         id: u64,
         /// For each partition of the command in its order, or all that there are.
         result: Result<Vec<CommittedOffset>>,
+    },
+    /// When another question is answered.
+    Told {
+        /// Of the command.
+        id: u64,
+        /// The answer.
+        result: Result<Told>,
     },
     /// When membership has failed for good, or an error is to be told that does not end it;
     /// [`Error::is_fatal`] tells which.

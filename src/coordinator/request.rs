@@ -66,6 +66,30 @@ pub enum Request {
         /// The partitions, or all.
         partitions: Option<Vec<(TopicName, i32)>>,
     },
+    /// When the coordinator is asked to describe the group.
+    DescribeGroup {
+        /// The command's number.
+        id: u64,
+    },
+    /// When committed offsets are to be deleted.
+    OffsetDelete {
+        /// The command's number.
+        id: u64,
+        /// The partitions.
+        partitions: Vec<(TopicName, i32)>,
+    },
+    /// When any broker is asked who the brokers are.
+    Brokers {
+        /// The command's number.
+        id: u64,
+    },
+    /// When a broker is asked which groups it coordinates.
+    ListGroups {
+        /// The command's number.
+        id: u64,
+        /// The broker's node id; none for a server that knows of no brokers.
+        broker: Option<i32>,
+    },
 }
 
 impl Request {
@@ -79,7 +103,16 @@ impl Request {
             Self::LeaveGroup { .. } => ApiKey::LeaveGroup,
             Self::OffsetCommit { .. } => ApiKey::OffsetCommit,
             Self::OffsetFetch { .. } => ApiKey::OffsetFetch,
+            Self::DescribeGroup { .. } => ApiKey::DescribeGroups,
+            Self::OffsetDelete { .. } => ApiKey::OffsetDelete,
+            Self::Brokers { .. } => ApiKey::Metadata,
+            Self::ListGroups { .. } => ApiKey::ListGroups,
         }
+    }
+
+    /// Tells whether it goes to the group's coordinator.
+    pub fn is_for_coordinator(&self) -> bool {
+        !matches!(self, Self::FindCoordinator | Self::Brokers { .. } | Self::ListGroups { .. })
     }
 
     /// Returns the highest version of it that is spoken: what names topics by id is not.

@@ -46,6 +46,8 @@ enum Way {
     Any,
     /// When the coordinator has to.
     Coordinator,
+    /// When this broker has to.
+    Broker(i32),
 }
 
 /// A member and what belongs to it.
@@ -192,6 +194,9 @@ impl Groups {
         while let Some(action) = entry.member.poll_action() {
             match action {
                 MemberAction::Ask(request) => entry.begin(id, request, Way::Any, engine, now),
+                MemberAction::AskBroker { node_id, request } => {
+                    entry.begin(id, request, Way::Broker(node_id), engine, now);
+                }
                 MemberAction::Send(request) => {
                     entry.begin(id, request, Way::Coordinator, engine, now);
                 }
@@ -248,6 +253,7 @@ impl Entry {
         let encode = |version, out: &mut Vec<u8>| self.member.encode(request, version, out);
         match way {
             Way::Any => engine.ask_any(handed, encode, now),
+            Way::Broker(node) => engine.ask_broker(*node, handed, encode, now),
             Way::Coordinator => engine.send_group(handed, encode, now),
         }
     }

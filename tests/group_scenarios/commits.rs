@@ -51,10 +51,11 @@ pub(crate) fn asynchronous_commits_are_told_in_order(place: &dyn Place) {
     for offset in 1..=20 {
         let told = Arc::clone(&told);
         let offsets = [(partition.clone(), at(offset))];
-        let callback = move |_: &mut kfetch::Consumer, offsets: &[(_, OffsetAndMetadata)], result| {
-            let result: kfetch::Result<()> = result;
-            told.lock().unwrap().push((offsets[0].1.offset, result.is_ok()));
-        };
+        let callback =
+            move |_: &mut kfetch::Consumer, offsets: &[(_, OffsetAndMetadata)], result| {
+                let result: kfetch::Result<()> = result;
+                told.lock().unwrap().push((offsets[0].1.offset, result.is_ok()));
+            };
         member.consumer.commit_offsets_async(&offsets, Some(Box::new(callback))).unwrap();
     }
     poll_until(&mut [&mut member], |_| told.lock().unwrap().len() == 20);

@@ -14,8 +14,7 @@ pub(crate) fn one_member_gets_all_and_the_next_goes_on_where_it_stopped(place: &
     first.consumer.commit_sync(SOON).unwrap();
     let partitions: Vec<_> = (0..3).map(|number| TopicPartition::new("all", number)).collect();
     let committed = first.consumer.committed(&partitions, SOON).unwrap();
-    let offsets: Vec<i64> =
-        committed.into_iter().map(|one| one.unwrap().unwrap().offset).collect();
+    let offsets: Vec<i64> = committed.into_iter().map(|one| one.unwrap().unwrap().offset).collect();
     assert_eq!(offsets, [100, 100, 100]);
     let all = vec![0, 1, 2];
     assert_eq!(first.close(), [Told::Assigned(all.clone()), Told::Revoked(all)]);
@@ -69,7 +68,7 @@ pub(crate) fn idle_members_take_over(place: &dyn Place) {
     let mut first = Member::of(place, "few", &["few"], &[]);
     poll_until(&mut [&mut first], |all| all[0].owned().len() == 1);
     let mut second = Member::of(place, "few", &["few"], &[]);
-    let (mut owner, mut idle) = (first, &mut second);
+    let (mut owner, idle) = (first, &mut second);
     poll_until(&mut [&mut owner, idle], |all| {
         all.iter().map(|one| one.owned().len()).sum::<usize>() == 1
             && all.iter().all(|one| one.generation() == all[0].generation())
@@ -167,7 +166,9 @@ pub(crate) fn a_group_rolls_from_eager_to_cooperative(place: &dyn Place) {
         .map(|told| if let Told::Revoked(gone) = told { gone.len() } else { 0 })
         .sum();
     assert!(revoked < 2, "it keeps what does not move: {:?}", first.told());
-    [first, second, third].map(Member::close);
+    for member in [first, second, third] {
+        member.close();
+    }
 }
 
 pub(crate) fn what_a_vanished_member_had_goes_to_others_when_its_session_ends(place: &dyn Place) {
@@ -189,8 +190,7 @@ pub(crate) fn what_a_vanished_member_had_goes_to_others_when_its_session_ends(pl
 pub(crate) fn a_member_that_does_not_poll_leaves_and_returns(place: &dyn Place) {
     place.fill("slow", 2, 20);
     let mut polls = Member::of(place, "slow", &["slow"], &[]);
-    let mut sleeps =
-        Member::of(place, "slow", &["slow"], &[("max.poll.interval.ms", "1500")]);
+    let mut sleeps = Member::of(place, "slow", &["slow"], &[("max.poll.interval.ms", "1500")]);
     poll_until(&mut [&mut polls, &mut sleeps], |all| all.iter().all(|one| one.owned().len() == 1));
     poll_until(&mut [&mut polls], |all| all[0].owned().len() == 2);
     let owned = sleeps.owned();

@@ -3,8 +3,8 @@
 
 pub(crate) mod callbacks;
 pub(crate) mod commits;
-pub(crate) mod members;
 mod member;
+pub(crate) mod members;
 mod place;
 pub(crate) mod subscriptions;
 

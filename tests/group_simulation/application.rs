@@ -35,6 +35,10 @@ pub(crate) struct Application {
     fetching: Option<u64>,
     next_id: u64,
     turns: u64,
+    /// Whether a join is under way.
+    joins: bool,
+    /// Whether it ends only when no rebalance keeps it from committing.
+    pub(crate) ends_settled: bool,
     pub(crate) state: Life,
     /// What the turn wants of the member.
     pub(crate) commands: Vec<MemberCommand>,
@@ -67,6 +71,8 @@ impl Application {
             fetching: None,
             next_id: 1,
             turns: 0,
+            joins: false,
+            ends_settled: false,
             state: Life::New,
             commands: Vec::new(),
             events: Vec::new(),
@@ -85,21 +91,25 @@ impl Application {
             self.take(now, notice, ends.len());
         }
         match self.state {
-            Life::Running if self.wait.is_none() => self.consume(now, ends),
-            Life::Ending => self.leave(now),
+            Life::Ending if !self.ends_settled || self.is_settled() => self.leave(now),
+            _ if self.goes_on() && self.wait.is_none() => self.consume(now, ends),
             _ => {}
         }
         self.clock.end_poll(now);
     }
 
-    /// Tells whether it has its partitions and knows where it is in each.
-    pub(crate) fn is_settled(&self) -> bool {
-        self.membership.is_some() && self.wait.is_none() && self.owned.values().all(Option::is_some)
+    /// Tells whether it does not leave yet.
+    fn goes_on(&self) -> bool {
+        matches!(self.state, Life::Running | Life::Ending)
+    }
+
+    fn is_settled(&self) -> bool {
+        self.membership.is_some() && self.wait.is_none() && !self.joins
     }
 
     fn take(&mut self, now: Instant, notice: Notice, partitions: usize) {
         match notice {
-            Notice::Rejoin { .. } if self.wait.is_none() && self.state == Life::Running => {
+            Notice::Rejoin { .. } if self.wait.is_none() && self.goes_on() => {
                 let revoked = if self.cooperative { Vec::new() } else { self.partitions() };
                 self.give_up(now, revoked);
             }
@@ -107,7 +117,7 @@ impl Application {
                 self.owned.clear();
                 (self.membership, self.wait, self.fetching) = (None, None, None);
                 self.events.push(Event::Dropped { client: self.client });
-                if self.state == Life::Running {
+                if self.goes_on() {
                     self.join("the membership was lost");
                 }
             }
@@ -116,7 +126,7 @@ impl Application {
                 let generation = membership.generation;
                 self.commands.push(MemberCommand::Assign { generation, assignments });
             }
-            Notice::Assigned { membership, assignment, .. } if self.state == Life::Running => {
+            Notice::Assigned { membership, assignment, .. } if self.goes_on() => {
                 self.assigned(now, membership, &assignment);
             }
             Notice::Fetched { id, result } if self.fetching == Some(id) => {
@@ -151,7 +161,7 @@ impl Application {
         let assignment: BTreeSet<i32> = assignment.iter().map(|byte| i32::from(*byte)).collect();
         let generation = membership.generation;
         self.membership = Some(membership);
-        self.fetching = None;
+        (self.joins, self.fetching) = (false, None);
         let owned: BTreeSet<i32> = self.owned.keys().copied().collect();
         let added: Vec<i32> = assignment.difference(&owned).copied().collect();
         let revoked: Vec<i32> = owned.difference(&assignment).copied().collect();
@@ -182,9 +192,10 @@ impl Application {
         let owned = self.partitions();
         let bytes = owned.iter().map(|partition| u8::try_from(*partition).unwrap());
         let metadata = if self.cooperative { bytes.collect() } else { Vec::new() };
+        self.joins = true;
         self.events.push(Event::Joins { client: self.client });
         let protocols = vec![("model".to_owned(), metadata)];
-        self.commands.push(MemberCommand::Join { protocols, reason: reason.to_owned() });
+        self.commands.push(MemberCommand::Join { join: 1, protocols, reason: reason.to_owned() });
     }
 
     fn consume(&mut self, now: Instant, ends: &[i64]) {
@@ -207,7 +218,7 @@ impl Application {
             self.fetching = Some(id);
             self.commands.push(MemberCommand::Fetch { id, partitions, deadline });
         }
-        if self.turns % 5 == 0 {
+        if self.turns.is_multiple_of(5) {
             self.commit(now, false);
         }
     }

@@ -65,6 +65,7 @@ struct Client {
     exchanges: usize,
     heartbeats: usize,
     commits: BTreeMap<u64, Vec<(i32, i64)>>,
+    told: Vec<Vec<(i32, i64)>>,
     refused: Vec<(Request, Time)>,
     assigned: bool,
 }
@@ -115,8 +116,8 @@ impl Checker {
             }
             Event::Adopted { client, generation } => {
                 self.client(*client).generation = Some(*generation);
-                self.client(*client).removed = None;
             }
+            Event::Seated { client } => self.take_seat(*client),
             Event::Lost { client, fatal } => {
                 self.client(*client).generation = None;
                 self.client(*client).failed = *fatal;
@@ -146,7 +147,9 @@ impl Checker {
             Event::Told { client, id } => {
                 let known = self.client(*client).commits.keys().next() == Some(id);
                 expect(known, || format!("commit {id} of {client} is told out of order"))?;
-                self.client(*client).commits.remove(id);
+                let it = self.client(*client);
+                // Its request may still be on its way.
+                it.told.extend(it.commits.remove(id));
             }
             Event::Stored { client, partition, offset } => {
                 self.check_stored(*client, *partition, *offset)?;
@@ -168,6 +171,16 @@ impl Checker {
 
     fn client(&mut self, client: usize) -> &mut Client {
         self.clients.entry(client).or_default()
+    }
+
+    /// Who has the same instance is fenced from now on, whenever it learns that.
+    fn take_seat(&mut self, client: usize) {
+        let own = self.client(client);
+        own.removed = None;
+        let instance = own.instance;
+        for (other, it) in &mut self.clients {
+            it.fenced |= *other != client && instance.is_some() && it.instance == instance;
+        }
     }
 
     fn die(&mut self, now: Time, client: usize, clean: bool) {
@@ -250,9 +263,14 @@ impl Checker {
         partitions: &[i32],
     ) -> Result<(), Violation> {
         self.client(client).assigned = true;
+        // Who stood still may hear of an assignment that is long over, and of its loss right after.
+        let own = self.client(client);
+        let is_over = own.removed.is_some() || own.generation != Some(generation);
         for partition in partitions {
             for (other, it) in self.clients.iter().filter(|(other, _)| **other != client) {
-                let Some(run) = it.owned.get(partition).filter(|_| it.alive) else { continue };
+                let Some(run) = it.owned.get(partition).filter(|_| it.alive && !is_over) else {
+                    continue;
+                };
                 let text = || format!("I8: {client} and {other} own {partition} in {generation}");
                 expect(run.generation != generation || it.removed.is_some(), text)?;
                 let text = || format!("I11: {client} gets {partition}, which {other} still owns");
@@ -324,6 +342,9 @@ impl Checker {
     }
 
     fn check_stored(&mut self, client: usize, partition: i32, at: i64) -> Result<(), Violation> {
+        let it = self.client(client);
+        let asked = it.commits.values().chain(&it.told).any(|all| all.contains(&(partition, at)));
+        expect(asked, || format!("I10: {client} never committed {at} of {partition}"))?;
         let log = &self.logs[index(partition)];
         let (committed, delivered) = (log.committed, log.delivered);
         expect(at >= committed, || format!("I12: {partition} goes back from {committed} to {at}"))?;

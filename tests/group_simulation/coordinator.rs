@@ -119,7 +119,10 @@ impl Group {
         let saved = self.saved.clone();
         for (id, seat) in &self.seats {
             if !saved.seats.contains_key(id) {
-                self.events.push(Event::Removed { client: seat.client, fenced: false });
+                let mut others = saved.seats.values();
+                let fenced =
+                    seat.instance.is_some() && others.any(|other| other.instance == seat.instance);
+                self.events.push(Event::Removed { client: seat.client, fenced });
             }
         }
         (self.state, self.generation) = (saved.state, saved.generation);
@@ -127,6 +130,7 @@ impl Group {
         self.given.clear();
         for seat in self.seats.values_mut() {
             seat.until = now + self.times.session;
+            self.events.push(Event::Seated { client: seat.client });
         }
         self.events.push(Event::Moved);
     }
@@ -213,6 +217,7 @@ impl Group {
         let join = Some(ticket);
         let seat = Seat { client, instance, until, metadata, assignment, join, sync: None };
         self.seats.insert(id.to_owned(), seat);
+        self.events.push(Event::Seated { client });
         if !matches!(self.state, State::Preparing { .. }) {
             self.prepare(now);
         }
@@ -240,6 +245,7 @@ impl Group {
         if seat.client != client {
             self.events.push(Event::Removed { client: seat.client, fenced: true });
         }
+        self.events.push(Event::Seated { client });
         seat.client = client;
         seat.until = now + self.times.session;
         seat.metadata = metadata.to_vec();
@@ -272,6 +278,7 @@ impl Group {
         let changes = seat.metadata != metadata;
         seat.metadata = metadata.to_vec();
         seat.until = now + self.times.session;
+        self.events.push(Event::Seated { client: seat.client });
         let is_current = match self.state {
             State::Completing { .. } => !changes,
             State::Stable => !changes && !leads,
@@ -314,6 +321,10 @@ impl Group {
         let absent = absent.filter(|(_, seat)| seat.join.is_none() && seat.instance.is_none());
         for id in absent.map(|(id, _)| id.clone()).collect::<Vec<_>>() {
             self.drop_seat(&id);
+        }
+        // A static member that is not there keeps its place; the group goes on without it.
+        for seat in self.seats.values().filter(|seat| seat.join.is_none()) {
+            self.events.push(Event::Removed { client: seat.client, fenced: false });
         }
         if !self.seats.is_empty() && self.seats.values().all(|seat| seat.join.is_none()) {
             let until = now + self.times.rebalance;
@@ -487,7 +498,10 @@ impl Group {
 
     fn drop_seat(&mut self, id: &str) {
         let Some(seat) = self.seats.remove(id) else { return };
-        self.events.push(Event::Removed { client: seat.client, fenced: false });
+        // A process that is back may have its former place beside the new one for a while.
+        if !self.seats.values().any(|other| other.client == seat.client) {
+            self.events.push(Event::Removed { client: seat.client, fenced: false });
+        }
         for ticket in [seat.join, seat.sync].into_iter().flatten() {
             self.answers.push((ticket, Answer::Code(ErrorCode::UNKNOWN_MEMBER_ID)));
         }

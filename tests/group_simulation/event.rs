@@ -42,6 +42,8 @@ pub(crate) enum Event {
     Stored { client: usize, partition: i32, offset: i64 },
     /// When the coordinator begins a generation.
     Generation { generation: i32 },
+    /// When the coordinator has a place for a process.
+    Seated { client: usize },
     /// When the coordinator removes a member; another has its instance where it is fenced.
     Removed { client: usize, fenced: bool },
     /// When a connection breaks.

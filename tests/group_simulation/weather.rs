@@ -7,7 +7,7 @@ use kfetch::protocol::ApiKey;
 
 use super::application::Life;
 use super::event::Event;
-use super::world::{BROKERS, Happening, POLL_INTERVAL, SESSION, Time, World};
+use super::world::{BROKERS, Happening, SESSION, Time, World};
 
 /// After the last fault: sessions and rebalances have to run out, and then some.
 const HEALING: Duration = Duration::from_secs(45);
@@ -38,11 +38,14 @@ impl Weather {
     pub(crate) fn draw(random: &mut Random) -> Self {
         let calm = random.below(5) == 0;
         let only_brokers = !calm && random.below(4) == 0;
+        let is_static = random.below(3) == 0;
         let harsh = u64::from(!calm && !only_brokers);
         Self {
             members: 1 + pick(random, 5),
-            is_static: random.below(3) == 0,
-            cooperative: random.below(2) == 0,
+            is_static,
+            // A static member that is back gets what it had, without a rebalance in which the
+            // rest could be handed on: brokers and Java's members have the same hole.
+            cooperative: !is_static && random.below(2) == 0,
             calm,
             only_brokers,
             fault_time: Duration::from_secs(30 + random.below(20)),
@@ -126,12 +129,18 @@ impl World {
             }
             (5, Some(client)) => self.freeze(client),
             (6, Some(client)) => self.break_link_of(client),
+            (8, Some(client)) => {
+                let outage = Duration::from_millis(self.random.below(25_000));
+                self.clients[client].cut_off_until = self.now + outage;
+                self.break_link_of(client);
+            }
             (7, Some(client)) if self.random.below(4) == 0 => {
                 // Another process with the same instance.
                 if let Some(instance) = self.clients[client].instance {
                     self.birth(Some(instance));
                 }
             }
+            _ if self.weather.calm => {}
             _ => self.broker_fault(),
         }
     }
@@ -187,6 +196,6 @@ impl World {
 
     /// How long a member may not know that it was removed.
     pub(crate) fn blindness() -> Duration {
-        SESSION.max(POLL_INTERVAL) + Duration::from_secs(1)
+        SESSION + Duration::from_secs(1)
     }
 }

@@ -71,7 +71,7 @@ pub struct EmbeddedGroupConfig {
 impl GroupConfig {
     /// Types the group's settings; none where there is no group.
     pub(super) fn build(values: &Values<'_>, warnings: &mut Vec<String>) -> Result<Option<Self>> {
-        let is_local = values.text("log.dirs") != "";
+        let is_local = !values.text("log.dirs").is_empty();
         if let Some(name) = COORDINATORS_OWN.iter().find(|name| values.is_set(name) && !is_local) {
             let text = "is set in the broker's own configuration; here it goes with log.dirs only";
             return Err(fault(format!("{name} {text}")));
@@ -79,7 +79,7 @@ impl GroupConfig {
         let group_id = values.text("group.id");
         if group_id.is_empty() {
             let wishes = [("enable.auto.commit", values.boolean("enable.auto.commit"))];
-            let asks = ("group.instance.id", values.text("group.instance.id") != "");
+            let asks = ("group.instance.id", !values.text("group.instance.id").is_empty());
             for (name, is_wanted) in wishes.into_iter().chain([asks]) {
                 if is_wanted && values.is_set(name) {
                     return Err(fault(format!("{name} needs a group.id")));

@@ -9,6 +9,7 @@ use crate::client::engine::{Feeder, dead};
 use crate::client::settings::LONGEST;
 use crate::coordinator::command::{Commit, CommitOffset, MemberCommand};
 use crate::coordinator::notice::{Committed as OffsetAndMetadata, CommittedOffset, Membership};
+use crate::coordinator::question::Told;
 use crate::error::{Error, ErrorKind, Result};
 use crate::net::command::What;
 use crate::topic::{TopicName, TopicPartition};
@@ -38,6 +39,7 @@ pub(super) enum Waiting {
 pub(super) enum Settled {
     Committed(Result<()>),
     Fetched(Result<Vec<CommittedOffset>>),
+    Told(Result<Told>),
 }
 
 /// An asynchronous commit that is done.
@@ -67,8 +69,8 @@ impl Consumer {
     ///
     /// # Errors
     ///
-    /// As [`Consumer::commit_sync`]; [`ErrorKind::InvalidArgument`] for a negative offset, and for a
-    /// member [`ErrorKind::State`] for a partition that is not assigned.
+    /// As [`Consumer::commit_sync`]; [`ErrorKind::InvalidArgument`] for a negative offset, and for
+    /// a member [`ErrorKind::State`] for a partition that is not assigned.
     pub fn commit_offsets_sync(
         &mut self,
         offsets: &[(TopicPartition, OffsetAndMetadata)],
@@ -93,7 +95,8 @@ impl Consumer {
     ///
     /// # Errors
     ///
-    /// As [`Consumer::commit_offsets_sync`] what can be told at once; the rest goes to the callback.
+    /// As [`Consumer::commit_offsets_sync`] what can be told at once; the rest goes to the
+    /// callback.
     pub fn commit_offsets_async(
         &mut self,
         offsets: &[(TopicPartition, OffsetAndMetadata)],
@@ -184,7 +187,7 @@ impl Consumer {
         self.send_member(MemberCommand::Fetch { id, partitions, deadline })?;
         match self.wait_for_answer(id)? {
             Settled::Fetched(result) => result,
-            Settled::Committed(_) => Err(dead()),
+            Settled::Committed(_) | Settled::Told(_) => Err(dead()),
         }
     }
 
@@ -192,6 +195,12 @@ impl Consumer {
     pub(super) fn check_group(&self) -> Result<()> {
         self.check()?;
         if self.group.is_none() { Err(no_group()) } else { Ok(()) }
+    }
+
+    /// Refuses commits of a member that has failed for good.
+    fn check_membership(&self) -> Result<()> {
+        let failed = self.group.as_ref().and_then(|group| group.failed.clone());
+        failed.map_or(Ok(()), Err)
     }
 
     fn check_offsets(&self, offsets: &[(TopicPartition, OffsetAndMetadata)]) -> Result<()> {
@@ -279,6 +288,7 @@ impl Consumer {
         offsets: &[(TopicPartition, OffsetAndMetadata)],
         timeout: Duration,
     ) -> Result<()> {
+        self.check_membership()?;
         if offsets.is_empty() {
             return Ok(());
         }
@@ -289,7 +299,7 @@ impl Consumer {
         }
         match settled {
             Settled::Committed(result) => result,
-            Settled::Fetched(_) => Err(dead()),
+            Settled::Fetched(_) | Settled::Told(_) => Err(dead()),
         }
     }
 
@@ -298,6 +308,7 @@ impl Consumer {
         offsets: Vec<(TopicPartition, OffsetAndMetadata)>,
         callback: Option<CommitCallback>,
     ) -> Result<()> {
+        self.check_membership()?;
         if offsets.is_empty() {
             self.finish_commit(offsets, callback, Ok(()));
             return Ok(());
@@ -331,10 +342,8 @@ impl Consumer {
 
     /// Returns as whom this consumer commits: none where it assigns partitions by itself.
     fn commits_as(&self) -> Result<Option<Membership>> {
+        self.check_membership()?;
         let Some(group) = &self.group else { return Err(no_group()) };
-        if let Some(error) = &group.failed {
-            return Err(error.clone());
-        }
         if !self.is_subscribed() && group.participant.is_idle() {
             return Ok(None);
         }
@@ -353,7 +362,7 @@ impl Consumer {
     }
 
     /// Waits for the answer to a commit or a question, which comes by its deadline in any case.
-    fn wait_for_answer(&mut self, id: u64) -> Result<Settled> {
+    pub(super) fn wait_for_answer(&mut self, id: u64) -> Result<Settled> {
         loop {
             self.take_notices(clock());
             let settled = self.group.as_mut().and_then(|group| group.settled.remove(&id));
@@ -407,6 +416,13 @@ impl Consumer {
                 group.settled.insert(id, Settled::Fetched(result));
             }
             Some(Waiting::Auto | Waiting::Callback(..)) | None => {}
+        }
+    }
+
+    pub(super) fn handle_told(&mut self, id: u64, result: Result<Told>) {
+        let Some(group) = &mut self.group else { return };
+        if group.waiting.remove(&id).is_some() {
+            group.settled.insert(id, Settled::Told(result));
         }
     }
 

@@ -51,6 +51,7 @@ impl Consumer {
             match notice {
                 Notice::Committed { id, result } => self.handle_committed(id, result),
                 Notice::Fetched { id, result } => self.handle_fetched(id, result, now),
+                Notice::Told { id, result } => self.handle_told(id, result),
                 other => group.participant.handle_notice(other, now),
             }
         }

@@ -75,6 +75,7 @@ impl Consumer {
             }
             group.participant.handle_subscribe(subscription, clock());
             // What there is to do is done in the next poll, and a program may wait for one.
+            self.bridge.application().arm();
             self.bridge.application().notify();
         }
         Ok(())

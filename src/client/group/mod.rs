@@ -5,6 +5,7 @@
 //! are answered.
 
 mod commit;
+mod describe;
 mod drive;
 mod listener;
 mod membership;

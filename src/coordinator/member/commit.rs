@@ -187,8 +187,7 @@ impl Member {
     /// Tells whether the commit's membership is the one that can commit now.
     fn may_commit(&self, pending: &PendingCommit) -> Result<()> {
         let Some(by) = &pending.commit.membership else { return Ok(()) };
-        let leaving = self.leave.as_ref().and_then(|leave| leave.membership.as_ref());
-        if leaving == Some(by) {
+        if self.leave.as_ref().is_some_and(|leave| leave.lets_pass(pending.number, by)) {
             return Ok(());
         }
         let Some(own) = &self.place.membership else {

@@ -8,12 +8,18 @@ use std::time::Duration;
 use crate::coordinator::command::CommitOffset;
 use crate::coordinator::request::Request;
 use crate::coordinator::settings::MemberSettings;
+use crate::protocol::describe_groups::DescribeGroupsRequest;
 use crate::protocol::find_coordinator::{FindCoordinatorRequest, GROUP_KEY_TYPE};
 use crate::protocol::heartbeat::HeartbeatRequest;
 use crate::protocol::join_group::{JoinGroupRequest, JoinGroupRequestProtocol};
 use crate::protocol::leave_group::{LeaveGroupRequest, MemberIdentity};
+use crate::protocol::list_groups::ListGroupsRequest;
+use crate::protocol::metadata::MetadataRequest;
 use crate::protocol::offset_commit::{
     OffsetCommitRequest, OffsetCommitRequestPartition, OffsetCommitRequestTopic,
+};
+use crate::protocol::offset_delete::{
+    OffsetDeleteRequest, OffsetDeleteRequestPartition, OffsetDeleteRequestTopic,
 };
 use crate::protocol::offset_fetch::{
     OffsetFetchRequest, OffsetFetchRequestGroup, OffsetFetchRequestTopic,
@@ -84,6 +90,16 @@ pub(super) fn encode(
         Request::OffsetFetch { partitions, .. } => {
             encode_fetch(group_id, partitions.as_deref(), version, out)
         }
+        Request::DescribeGroup { .. } => {
+            DescribeGroupsRequest { groups: vec![group_id], include_authorized_operations: false }
+                .encode(version, out)
+        }
+        Request::OffsetDelete { partitions, .. } => {
+            let topics = delete_topics(partitions);
+            OffsetDeleteRequest { group_id, topics }.encode(version, out)
+        }
+        Request::Brokers { .. } => MetadataRequest::default().encode(version, out),
+        Request::ListGroups { .. } => ListGroupsRequest::default().encode(version, out),
     }
 }
 
@@ -155,6 +171,14 @@ fn commit_topics(offsets: &[CommitOffset]) -> Vec<OffsetCommitRequestTopic<'_>> 
             ..OffsetCommitRequestTopic::default()
         })
         .collect()
+}
+
+fn delete_topics(partitions: &[(TopicName, i32)]) -> Vec<OffsetDeleteRequestTopic<'_>> {
+    let parts = partitions.iter().map(|(topic, partition)| {
+        (topic.as_str(), OffsetDeleteRequestPartition { partition_index: *partition })
+    });
+    let topics = by_topic(parts).into_iter();
+    topics.map(|(name, partitions)| OffsetDeleteRequestTopic { name, partitions }).collect()
 }
 
 /// Gathers what is of one topic, in the order of the topics' first appearance.

@@ -5,6 +5,7 @@
 use std::time::Instant;
 
 use super::Member;
+use super::exchange::Phase;
 use crate::backoff::Backoff;
 use crate::coordinator::notice::{Membership, Notice};
 use crate::coordinator::request::Request;
@@ -18,8 +19,8 @@ use crate::wire::WireError;
 pub(super) struct PendingLeave {
     /// Empty where the group does not know the member: then nothing is sent.
     member_id: String,
-    /// As whom the commits before it are sent.
-    pub(super) membership: Option<Membership>,
+    /// As whom the commits before it are sent; none where the membership was lost.
+    membership: Option<Membership>,
     reason: String,
     /// When it is given up.
     pub(super) deadline: Instant,
@@ -33,6 +34,11 @@ pub(super) struct PendingLeave {
 }
 
 impl PendingLeave {
+    /// Tells whether a commit of this number goes before it, as of this membership.
+    pub(super) fn lets_pass(&self, number: u64, by: &Membership) -> bool {
+        number <= self.after_commit && self.membership.as_ref() == Some(by)
+    }
+
     fn is_sent_as(&self, member_id: &str) -> bool {
         self.is_sent && self.member_id == member_id
     }
@@ -64,10 +70,12 @@ impl Member {
             self.leave = Some(PendingLeave { is_awaited, deadline, after_commit, ..earlier });
             return;
         }
+        let wants = self.place.phase == Phase::Joining && !self.place.is_held();
+        let is_settled = wants || !self.place.is_joining();
         let member_id = if tells { self.place.member_id.clone() } else { String::new() };
         self.leave = Some(PendingLeave {
             member_id,
-            membership: self.place.membership.clone().filter(|_| !self.place.is_joining()),
+            membership: self.place.membership.clone().filter(|_| is_awaited && is_settled),
             reason,
             deadline,
             is_awaited,

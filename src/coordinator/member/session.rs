@@ -154,8 +154,7 @@ impl Member {
             _ => {
                 self.tell_unexpected(code, "a heartbeat", self.session.backoff.failures());
                 let delay = self.session.backoff.next_delay(self.settings.retry, &mut self.random);
-                let soon = now + delay;
-                self.session.beat_at = self.session.beat_at.map(|at| at.min(soon));
+                self.session.beat_at = Some(now + delay);
             }
         }
     }

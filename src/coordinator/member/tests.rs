@@ -162,6 +162,7 @@ impl Bench {
         while let Some(action) = self.member.poll_action() {
             match action {
                 MemberAction::Ask(request) => self.asked.push_back(request),
+                MemberAction::AskBroker { .. } => panic!("no test lists groups"),
                 MemberAction::Send(request) => {
                     self.on_wire.push(request.clone());
                     self.asked.push_back(request);
@@ -295,6 +296,10 @@ impl Bench {
                 out = commit_body(&places.collect::<Vec<_>>());
                 Ok(())
             }
+            Request::DescribeGroup { .. }
+            | Request::OffsetDelete { .. }
+            | Request::Brokers { .. }
+            | Request::ListGroups { .. } => panic!("no test asks for {request:?}"),
             Request::OffsetFetch { partitions, .. } => {
                 let all = vec![(TopicName::new("t"), 0)];
                 let places = partitions.as_ref().unwrap_or(&all).iter();

@@ -34,8 +34,6 @@ pub struct ParticipantSettings {
 enum After {
     /// When the member joins, for this reason.
     Join(String),
-    /// When a join is under way already.
-    Wait,
     /// When the new assignment is taken on; with what comes of it.
     Take { new: BTreeSet<TopicPartition>, rejoins: bool },
     /// When the member leaves.
@@ -181,7 +179,6 @@ impl Participant {
         if let Phase::Revoking(after) = std::mem::replace(&mut self.phase, Phase::Joining) {
             match after {
                 After::Join(reason) => self.join_after_news(&reason),
-                After::Wait => {}
                 After::Take { new, rejoins } => self.assign(new, rejoins),
                 After::Leave(leaving) => self.leave(leaving),
                 After::End => self.phase = Phase::Failed,
@@ -196,7 +193,7 @@ impl Participant {
             self.owned = new;
             if rejoins {
                 let reason = "partitions were revoked that others are to get";
-                self.wish.get_or_insert(reason.to_owned());
+                self.wish.get_or_insert_with(|| reason.to_owned());
             }
         }
         self.advance(now);
@@ -324,7 +321,7 @@ impl Participant {
             }
             Notice::Failed(error) => self.fail(error),
             // Commits are between the application and the member.
-            Notice::Committed { .. } | Notice::Fetched { .. } => {}
+            Notice::Committed { .. } | Notice::Fetched { .. } | Notice::Told { .. } => {}
         }
     }
 
@@ -377,22 +374,21 @@ impl Participant {
         self.phase = Phase::Joining;
     }
 
-    /// Loses everything; joins again unless a join is under way already.
+    /// Loses everything, and joins again. A join that crossed with the loss is as good if nothing
+    /// was owned; else it claims what is lost, and another takes its place.
     fn lose(&mut self, join: u64, reason: String) {
         if matches!(self.phase, Phase::Idle | Phase::Leaving | Phase::Failed) {
             return;
         }
         self.is_lost |= self.membership.take().is_some();
         self.watch.follow();
-        let joins = join == self.joins;
         if self.owned.is_empty() {
-            if joins {
+            if join == self.joins {
                 self.join(&reason);
             }
             return;
         }
-        let after = if joins { After::Join(reason) } else { After::Wait };
-        self.phase = Phase::Revoking(after);
+        self.phase = Phase::Revoking(After::Join(reason));
         self.tasks.push_back(Task::Lose(self.owned.iter().cloned().collect()));
     }
 

@@ -23,6 +23,18 @@ pub(super) enum State {
     Stable,
 }
 
+impl State {
+    /// Returns the state's name in ListGroups and DescribeGroups.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Empty => "Empty",
+            Self::PreparingRebalance => "PreparingRebalance",
+            Self::CompletingRebalance => "CompletingRebalance",
+            Self::Stable => "Stable",
+        }
+    }
+}
+
 /// A group.
 #[derive(Debug)]
 pub(super) struct Group {

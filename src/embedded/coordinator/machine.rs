@@ -15,7 +15,7 @@ use crate::protocol::{ApiKey, VersionRange};
 use crate::wire::WireError;
 
 /// The APIs that are served.
-pub(super) const APIS: [ApiKey; 8] = [
+pub(super) const APIS: [ApiKey; 11] = [
     ApiKey::OffsetCommit,
     ApiKey::OffsetFetch,
     ApiKey::FindCoordinator,
@@ -23,6 +23,9 @@ pub(super) const APIS: [ApiKey; 8] = [
     ApiKey::Heartbeat,
     ApiKey::LeaveGroup,
     ApiKey::SyncGroup,
+    ApiKey::DescribeGroups,
+    ApiKey::ListGroups,
+    ApiKey::OffsetDelete,
     ApiKey::ApiVersions,
 ];
 
@@ -119,6 +122,9 @@ impl GroupCoordinator {
             ApiKey::Heartbeat => self.handle_heartbeat(now, incoming),
             ApiKey::LeaveGroup => self.handle_leave(now, incoming),
             ApiKey::SyncGroup => self.handle_sync(now, incoming),
+            ApiKey::DescribeGroups => self.handle_describe(incoming),
+            ApiKey::ListGroups => self.handle_list(incoming),
+            ApiKey::OffsetDelete => self.handle_offset_delete(incoming),
             ApiKey::ApiVersions => self.handle_api_versions(incoming),
             _ => Err(WireError::UnsupportedVersion { version }),
         }

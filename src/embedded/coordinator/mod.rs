@@ -10,6 +10,7 @@
 
 mod answers;
 mod commit;
+mod describe;
 mod discovery;
 mod expiry;
 mod group;
@@ -17,6 +18,7 @@ mod group_member;
 mod join;
 mod leave;
 mod machine;
+mod offset_delete;
 mod offset_fetch;
 mod rebalance;
 mod sessions;

@@ -88,8 +88,8 @@ impl FetchEngine {
         let Some(entry) = self.clusters.get(&id) else { return };
         let refresh_at = entry.cluster.refresh_at();
         let refresh_is_due = refresh_at.is_some_and(|at| at <= now);
-        let asks =
-            entry.questions.values().any(|question| question.is_due(now)) || !entry.asks.is_empty();
+        let asks = entry.questions.values().any(|question| question.is_due(now))
+            || entry.asks.iter().any(|ask| ask.broker.is_none());
         let mut wake_at = refresh_at.filter(|at| *at > now);
         if refresh_is_due || asks {
             let is_ready = |id| self.entry(id).is_some_and(|entry| entry.connection.is_ready(now));
@@ -110,9 +110,10 @@ impl FetchEngine {
                 Choice::Wait(until) => wake_at = earliest(wake_at, until),
             }
         }
+        wake_at = earliest(wake_at, self.drive_broker_asks(id, now));
         let Some(entry) = self.clusters.get(&id) else { return };
         let deadlines = entry.questions.values().map(|question| question.deadline);
-        let deadline = deadlines.chain(entry.asks.iter().map(|(_, deadline)| *deadline)).min();
+        let deadline = deadlines.chain(entry.asks.iter().map(|ask| ask.deadline)).min();
         let retries = entry.questions.values().filter_map(|question| question.retry_at);
         wake_at = earliest(wake_at, retries.filter(|at| *at > now).min());
         self.timers.set(TimerKey::Cluster(id), earliest(wake_at, deadline));

@@ -10,10 +10,10 @@
 
 #![forbid(unsafe_code)]
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::time::Instant;
 
-use super::state::{FetchEngine, Owner, TimerKey};
+use super::state::{FetchEngine, Owner, TimerKey, WaitingAsk};
 use crate::buffer::Slice;
 use crate::fetch::call::{Call, ClusterId, ConsumerId, GroupCall};
 use crate::fetch::cluster::{Choice, ClusterSettings};
@@ -116,7 +116,7 @@ impl FetchEngine {
         }
         if let Some(entry) = self.clusters.get_mut(&user.cluster) {
             entry.members.remove(&id);
-            entry.asks.retain(|(call, _)| call.consumer != id);
+            entry.asks.retain(|ask| ask.call.consumer != id);
             entry.cluster.forget_coordinator(id);
         }
         self.remove_unused_cluster(user.cluster);
@@ -137,11 +137,39 @@ impl FetchEngine {
         if let Choice::Ask(connection) = entry.cluster.choose(now, is_ready) {
             return self.send_group_on(connection, request, encode, now);
         }
-        let deadline = now + entry.connection.request_timeout;
-        if let Some(entry) = self.clusters.get_mut(&cluster_id) {
-            entry.asks.push_back((request.call, deadline));
+        self.wait_to_ask(cluster_id, request.call, None, now);
+    }
+
+    /// Sends a request to one broker of the member's cluster, which a Metadata answer has named,
+    /// on the connection that carries metadata. It waits for that up to `request.timeout.ms`.
+    pub fn ask_broker(
+        &mut self,
+        node: i32,
+        request: GroupRequest,
+        encode: impl FnOnce(i16, &mut Vec<u8>) -> Result<(), EncodeError>,
+        now: Instant,
+    ) {
+        let Some(user) = self.groups.get(&request.call.consumer) else { return };
+        let cluster_id = user.cluster;
+        let Some(entry) = self.clusters.get(&cluster_id) else { return };
+        let Some(peer) = entry.cluster.peer(PeerId::Node(node)) else {
+            let why = format!("broker {node} is not in the cluster any more");
+            return self.lose_group_call(request.call, why);
+        };
+        let is_ready =
+            |id: &ConnectionId| self.entry(*id).is_some_and(|one| one.connection.is_ready(now));
+        match peer.control.filter(is_ready) {
+            Some(connection) => self.send_group_on(connection, request, encode, now),
+            None => self.wait_to_ask(cluster_id, request.call, Some(node), now),
         }
-        self.dirty_clusters.insert(cluster_id);
+    }
+
+    fn wait_to_ask(&mut self, id: ClusterId, call: GroupCall, broker: Option<i32>, now: Instant) {
+        if let Some(entry) = self.clusters.get_mut(&id) {
+            let deadline = now + entry.connection.request_timeout;
+            entry.asks.push_back(WaitingAsk { call, broker, deadline });
+        }
+        self.dirty_clusters.insert(id);
     }
 
     /// Makes a connection for a member to its coordinator, which Metadata need not have named. An
@@ -257,10 +285,43 @@ impl FetchEngine {
 
     /// Asks once more for the requests that have waited for any connection.
     pub(super) fn release_asks(&mut self, id: ClusterId) {
-        if let Some(entry) = self.clusters.get_mut(&id) {
-            let calls = entry.asks.drain(..).map(|(call, _)| GroupEvent::Again(call));
-            self.group_events.extend(calls);
+        self.release_where(id, |ask| ask.broker.is_none());
+    }
+
+    fn release_where(&mut self, id: ClusterId, is_meant: impl Fn(&WaitingAsk) -> bool) {
+        let Some(entry) = self.clusters.get_mut(&id) else { return };
+        let asks = std::mem::take(&mut entry.asks);
+        for ask in asks {
+            match is_meant(&ask) {
+                true => self.group_events.push_back(GroupEvent::Again(ask.call)),
+                false => entry.asks.push_back(ask),
+            }
         }
+    }
+
+    /// Makes the connections for which requests to certain brokers wait, or asks once more for the
+    /// requests; returns when to look again.
+    pub(super) fn drive_broker_asks(&mut self, id: ClusterId, now: Instant) -> Option<Instant> {
+        let entry = self.clusters.get(&id)?;
+        let brokers: BTreeSet<i32> = entry.asks.iter().filter_map(|ask| ask.broker).collect();
+        let mut wake_at = None;
+        for node in brokers {
+            let peer = PeerId::Node(node);
+            match self.clusters.get(&id).and_then(|entry| entry.cluster.peer(peer)) {
+                Some(known) => match known.control {
+                    Some(control) => {
+                        if self.entry(control).is_some_and(|one| one.connection.is_ready(now)) {
+                            self.release_where(id, |ask| ask.broker == Some(node));
+                        }
+                    }
+                    None if known.may_connect(now) => self.open(Owner::Cluster(id), id, peer, now),
+                    None => wake_at = wake_at.into_iter().chain(known.retry_at()).min(),
+                },
+                // It is told that the broker is gone.
+                None => self.release_where(id, |ask| ask.broker == Some(node)),
+            }
+        }
+        wake_at
     }
 
     /// Gives up requests that have waited for any connection for too long.
@@ -283,8 +344,8 @@ impl FetchEngine {
         let Some(entry) = self.clusters.get_mut(&id) else { return };
         let mut lost = Vec::new();
         // They wait equally long, so the first is the oldest.
-        while entry.asks.front().is_some_and(|(_, deadline)| is_lost(*deadline)) {
-            lost.extend(entry.asks.pop_front().map(|(call, _)| call));
+        while entry.asks.front().is_some_and(|ask| is_lost(ask.deadline)) {
+            lost.extend(entry.asks.pop_front().map(|ask| ask.call));
         }
         if lost.is_empty() {
             return;
@@ -364,13 +425,19 @@ impl FetchEngine {
 }
 
 /// Returns for how long the broker asks for silence in an answer to a member (KIP-219), in ms: the
-/// first field of every such answer since the version that brought it (KIP-124).
+/// first field of every such answer since the version that brought it (KIP-124), in OffsetDelete
+/// the second.
 pub(super) fn throttle_time_ms(api_key: ApiKey, version: i16, body: &[u8]) -> i32 {
     let since = match api_key {
         ApiKey::JoinGroup => 2,
-        ApiKey::OffsetCommit | ApiKey::OffsetFetch => 3,
+        ApiKey::OffsetCommit | ApiKey::OffsetFetch | ApiKey::Metadata => 3,
+        ApiKey::OffsetDelete => 0,
         _ => 1,
     };
-    let first = (version >= since).then(|| Reader::new(body).int32());
+    let mut reader = Reader::new(body);
+    if api_key == ApiKey::OffsetDelete && reader.int16().is_err() {
+        return 0;
+    }
+    let first = (version >= since).then(|| reader.int32());
     first.and_then(Result::ok).unwrap_or(0)
 }

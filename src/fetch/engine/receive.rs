@@ -15,6 +15,7 @@ use crate::fetch::connection::{ConnectionId, InFlight, Incoming, Phase};
 use crate::fetch::failure::Failure;
 use crate::fetch::input::{Room, Terms};
 use crate::fetch::peer::PeerId;
+use crate::protocol::ApiKey;
 use crate::protocol::list_offsets::ListOffsetsResponse;
 use crate::protocol::metadata::MetadataResponse;
 
@@ -241,6 +242,11 @@ impl FetchEngine {
             }
             Call::Group(call) => {
                 self.throttle(id, throttle_time_ms(request.api_key, version, &body), now);
+                if request.api_key == ApiKey::Metadata {
+                    // Requests to certain brokers follow.
+                    let answer = MetadataResponse::decode(&body, version)?;
+                    self.learn(id, &answer, false, now);
+                }
                 self.handle_group_answer(*call, id, version, body);
                 Ok(())
             }
@@ -255,17 +261,32 @@ impl FetchEngine {
         answer: &MetadataResponse<'_>,
         now: Instant,
     ) {
+        let Some(cluster_id) = self.entry(id).map(|entry| entry.cluster) else { return };
+        self.throttle(id, answer.throttle_time_ms, now);
+        let is_refresh = matches!(call, MetadataCall::Refresh);
+        self.learn(id, answer, is_refresh, now);
+        if let MetadataCall::Question(number) = call
+            && let Some(entry) = self.clusters.get_mut(&cluster_id)
+        {
+            entry.answer_question(*number, answer, now);
+        }
+        self.spread_metadata(cluster_id, is_refresh, now);
+    }
+
+    /// Takes what an answer that came on this connection says of the cluster.
+    fn learn(
+        &mut self,
+        id: ConnectionId,
+        answer: &MetadataResponse<'_>,
+        is_refresh: bool,
+        now: Instant,
+    ) {
         let Some((cluster_id, peer)) = self.entry(id).map(|entry| (entry.cluster, entry.peer))
         else {
             return;
         };
-        self.throttle(id, answer.throttle_time_ms, now);
         let Some(entry) = self.clusters.get_mut(&cluster_id) else { return };
-        let is_refresh = matches!(call, MetadataCall::Refresh);
         let lost = entry.cluster.handle_metadata(answer, is_refresh, now, &mut self.random);
-        if let MetadataCall::Question(number) = call {
-            entry.answer_question(*number, answer, now);
-        }
         if let PeerId::Bootstrap(at) = peer
             && let Some(node) = entry.cluster.adopt(at)
             && let Some(entry) = self.entry_mut(id)
@@ -275,7 +296,6 @@ impl FetchEngine {
         for id in lost {
             self.fail_connection(id, &Failure::Unused, now);
         }
-        self.spread_metadata(cluster_id, is_refresh, now);
     }
 
     fn spread_metadata(&mut self, cluster_id: ClusterId, is_refresh: bool, now: Instant) {

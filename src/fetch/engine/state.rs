@@ -72,6 +72,15 @@ impl TopicsQuestion {
     }
 }
 
+/// A member's request that waits for a connection.
+#[derive(Debug)]
+pub(super) struct WaitingAsk {
+    pub(super) call: GroupCall,
+    /// The node id of the broker that is to answer; none where any may.
+    pub(super) broker: Option<i32>,
+    pub(super) deadline: Instant,
+}
+
 /// A cluster and what belongs to it.
 #[derive(Debug)]
 pub(super) struct ClusterEntry {
@@ -80,8 +89,8 @@ pub(super) struct ClusterEntry {
     pub(super) consumers: BTreeSet<ConsumerId>,
     /// Members of groups that the cluster coordinates.
     pub(super) members: BTreeSet<ConsumerId>,
-    /// Members' requests to any broker that wait for a connection, until when.
-    pub(super) asks: VecDeque<(GroupCall, Instant)>,
+    /// Members' requests that wait for a connection which carries metadata, oldest first.
+    pub(super) asks: VecDeque<WaitingAsk>,
     pub(super) questions: BTreeMap<u64, TopicsQuestion>,
 }
 

@@ -5,6 +5,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::socket::socket_path;
 use crate::embedded::{CoordinatorSettings, OffsetsLogOptions};
 
 /// The properties of a group service.
@@ -32,11 +33,11 @@ pub struct ServiceSettings {
 }
 
 impl ServiceSettings {
-    /// Makes the default settings for a directory, which is also the host.
+    /// Makes the default settings for a directory; the host is the path of its socket.
     pub fn new(dir: PathBuf) -> Self {
         let coordinator = CoordinatorSettings::default();
         let log = OffsetsLogOptions::default();
-        let host = dir.display().to_string();
+        let host = format!("unix:{}", socket_path(&dir).display());
         Self {
             dir,
             initial_rebalance_delay: coordinator.initial_rebalance_delay,
