@@ -34,7 +34,9 @@ impl MemberLog {
             let names = event.spans.iter().map(|span| &span.partition);
             match event.kind {
                 Kind::Assigned => owned.extend(names),
-                Kind::Revoked | Kind::Lost => names.for_each(|name| drop(owned.remove(name))),
+                Kind::Revoked | Kind::Lost => {
+                    owned.retain(|one| !names.clone().any(|gone| gone == *one))
+                }
                 Kind::Stopped => owned.clear(),
                 _ => {}
             }
