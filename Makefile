@@ -1,7 +1,7 @@
 # kfetch. `make` builds the libraries and the command into target/release and the examples into
 # target/ffi-examples; it needs Rust, a C compiler and make. `make install` copies them to PREFIX.
 # `make demo` writes some million records into a log directory and reads them back through the C
-# library. `make test` runs all tests.
+# library, and shows a consumer group at work. `make test` runs all tests.
 
 CARGO ?= cargo
 PREFIX ?= /usr/local
@@ -54,11 +54,13 @@ $(EXAMPLES):
 $(C_EXAMPLES): $(EXAMPLES)/%: ffi-examples/c/%.c include/kfetch.h | build $(EXAMPLES)
 	$(CC) -std=gnu11 -O2 -g $(WARNINGS) $(CPPFLAGS) $(CFLAGS) -Iinclude -o $@ $< $(LDFLAGS) $(LINK)
 
+$(EXAMPLES)/verifiable_consumer: ffi-examples/c/json_events.h
+
 $(CPP_EXAMPLES): $(EXAMPLES)/%_cpp: ffi-examples/cpp/%.cpp include/kfetch.h | build $(EXAMPLES)
 	$(CXX) -std=c++17 -O2 -g $(WARNINGS) $(CPPFLAGS) $(CXXFLAGS) -Iinclude -o $@ $< $(LDFLAGS) $(LINK)
 
 # A topic of DEMO_RECORDS records, written, checked by the command, and read back and verified by
-# a C program.
+# a C program; then a consumer group.
 DEMO := target/demo
 DEMO_RECORDS ?= 5000000
 demo: all
@@ -72,6 +74,9 @@ demo: all
 	@echo
 	@echo "==> Reading it back from C, and verifying every record"
 	$(EXAMPLES)/verify_generated $(DEMO) demo 4 $(DEMO_RECORDS)
+	@echo
+	@echo "==> A consumer group that shares a topic"
+	$(RELEASE)/kfetch demo groups
 	@rm -rf $(DEMO)
 
 # Does not build, so that root needs no Rust.

@@ -10,7 +10,7 @@ use cbindgen::{Builder, Config, DocumentationLength, DocumentationStyle, EnumCon
 use cbindgen::{ExportConfig, FunctionConfig, Language, RenameRule, Style};
 
 /// The modules in the order in which a reader of the header meets them.
-const MODULES: [&str; 20] = [
+const MODULES: [&str; 21] = [
     "status_code",
     "status",
     "error",
@@ -28,6 +28,7 @@ const MODULES: [&str; 20] = [
     "rebalance",
     "commit",
     "committed",
+    "assignor",
     "stats",
     "log_writer",
     "version",
@@ -128,6 +129,11 @@ const INTRODUCTION: &str = "\
  * thread in a call on the same handle gets KFETCH_STATUS_CONCURRENT at once. The library's own
  * threads block all signals; its descriptors are closed on exec. In a fork's child handles of the
  * parent answer KFETCH_STATUS_FORKED, and the child can make its own.
+ *
+ * Callbacks of a group's member (rebalance, commit, assignor) run inside of the program's own call
+ * on the consumer, on its thread. From inside of those that are given the consumer they may call
+ * what does not poll, subscribe, assign or close; what they may not is KFETCH_STATUS_STATE at once.
+ * They must not throw or jump out.
  *
  * Strings are UTF-8 and NUL-terminated; times are milliseconds. The section \"Safety\" of a
  * function is what the library cannot check.

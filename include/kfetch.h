@@ -18,6 +18,11 @@
  * threads block all signals; its descriptors are closed on exec. In a fork's child handles of the
  * parent answer KFETCH_STATUS_FORKED, and the child can make its own.
  *
+ * Callbacks of a group's member (rebalance, commit, assignor) run inside of the program's own call
+ * on the consumer, on its thread. From inside of those that are given the consumer they may call
+ * what does not poll, subscribe, assign or close; what they may not is KFETCH_STATUS_STATE at once.
+ * They must not throw or jump out.
+ *
  * Strings are UTF-8 and NUL-terminated; times are milliseconds. The section "Safety" of a
  * function is what the library cannot check.
  *
@@ -110,7 +115,7 @@ enum kfetch_status
   KFETCH_STATUS_CONFIG = -102,
   /**
    * When the call does not fit the state: a partition that is not assigned, or a call from
-   * inside of the log callback.
+   * inside of a callback that may not make it.
    */
   KFETCH_STATUS_STATE = -103,
   /**
@@ -974,6 +979,128 @@ typedef struct {
    */
   uint32_t reserved;
 } kfetch_committed_offset;
+
+/**
+ * A topic that members of a group have subscribed to, lent to a `kfetch_assign_callback`.
+ */
+typedef struct {
+  /**
+   * The name, NUL-terminated.
+   */
+  const char *name;
+  /**
+   * How many partitions it has.
+   */
+  size_t partition_count;
+  /**
+   * Zero.
+   */
+  uint64_t reserved;
+} kfetch_group_topic;
+
+/**
+ * A member of a group, lent to a `kfetch_assign_callback`.
+ */
+typedef struct {
+  /**
+   * The id that the coordinator gave it, NUL-terminated.
+   */
+  const char *member_id;
+  /**
+   * Its `group.instance.id`, NULL where there is none.
+   */
+  const char *instance_id;
+  /**
+   * Its `client.rack`, NULL where there is none.
+   */
+  const char *rack;
+  /**
+   * The topics that it has subscribed to; they need not exist.
+   */
+  const char *const *topics;
+  /**
+   * How many they are.
+   */
+  size_t topic_count;
+  /**
+   * The partitions that it says it owns; an eager member owns none.
+   */
+  const kfetch_topic_partition *owned;
+  /**
+   * How many they are.
+   */
+  size_t owned_count;
+  /**
+   * What its own assignor has added to its subscription; `data` NULL where that is nothing.
+   */
+  kfetch_bytes user_data;
+  /**
+   * The generation in which it was assigned what it owns, −1 where it does not tell.
+   */
+  int32_t generation;
+  /**
+   * Zero.
+   */
+  uint32_t reserved[3];
+} kfetch_group_member;
+
+/**
+ * Divides partitions among the members of a group. `owners` has an element for each partition of
+ * the first topic, then of the second, and so on: all are −1, and the callback writes the place of
+ * the member (from 0) that is to get the partition. A status other than `KFETCH_STATUS_OK` makes
+ * the rebalance fail, which is tried again.
+ *
+ * No call on the consumer works inside of it: each is `KFETCH_STATUS_STATE`. It must not throw.
+ *
+ * # Threads
+ *
+ * Called on the application's thread inside poll, close or a synchronous commit; poll, subscribe
+ * and close answer with a status there.
+ */
+typedef kfetch_status (*kfetch_assign_callback)(const kfetch_group_topic *topics,
+                                                size_t topic_count,
+                                                const kfetch_group_member *members,
+                                                size_t member_count,
+                                                int32_t *owners,
+                                                void *opaque);
+
+/**
+ * An assignor: one of the application's own, or one that comes with kfetch. Set all of it to zero,
+ * then `size` to `sizeof(kfetch_assignor)`, then what is wanted.
+ */
+typedef struct {
+  /**
+   * `sizeof(kfetch_assignor)`.
+   */
+  size_t size;
+  /**
+   * The name by which the members of a group agree on it, NUL-terminated. Without `assign` one
+   * that `partition.assignment.strategy` takes.
+   */
+  const char *name;
+  /**
+   * Divides the partitions where this member leads; NULL asks for the assignor of this name that
+   * comes with kfetch.
+   */
+  kfetch_assign_callback assign;
+  /**
+   * Is passed to `assign` and not touched.
+   */
+  void *opaque;
+  /**
+   * What this member's subscription carries to the leader's assignor; copied.
+   */
+  kfetch_bytes user_data;
+  /**
+   * Whether members keep their partitions during a rebalance: then a partition may go to
+   * another only in the generation after the one in which its owner gave it up.
+   */
+  bool is_cooperative;
+  /**
+   * Zero.
+   */
+  uint8_t reserved[23];
+} kfetch_assignor;
 
 /**
  * What a consumer has done since it was made, and what it holds now. The numbers are read one
@@ -2524,6 +2651,25 @@ const kfetch_committed_offset *kfetch_committed_offsets_items(const kfetch_commi
  * Any thread.
  */
 void kfetch_committed_offsets_free(kfetch_committed_offsets *offsets);
+
+/**
+ * Puts assignors in the place of `partition.assignment.strategy`, the one that is liked best
+ * first. While something is subscribed to it is `KFETCH_STATUS_STATE`.
+ *
+ * # Safety
+ *
+ * `assignors` is to `count` assignors with valid names and user data. The callbacks and what
+ * `opaque` points to stay valid until others are set or the consumer has been freed; `error_out`
+ * is NULL or can be written.
+ *
+ * # Threads
+ *
+ * One thread at a time per handle.
+ */
+kfetch_status kfetch_consumer_set_assignors(kfetch_consumer *consumer,
+                                            const kfetch_assignor *assignors,
+                                            size_t count,
+                                            kfetch_error **error_out);
 
 /**
  * Gives the statistics. `stats_size` is `sizeof(kfetch_stats)`: a program gets as many fields as

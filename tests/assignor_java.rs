@@ -35,14 +35,18 @@ struct Tally {
 
 fn manner(seed: u64) -> Manner {
     let mut random = Random::new(!seed);
-    let is_large = random.chance(10);
+    let (members_max, topics_max, partitions_max) = match random.below(10) {
+        0 => (80, 12, 60),
+        1 | 2 => (5, 4, 150),
+        _ => (10, 6, 12),
+    };
     Manner {
-        members_max: if is_large { 80 } else { 10 },
-        topics_max: if is_large { 12 } else { 6 },
-        partitions_max: if is_large { 60 } else { 12 },
-        equal: random.chance(50),
+        members_max,
+        topics_max,
+        partitions_max,
+        equal: random.chance(40),
         racks: random.chance(40),
-        unruly: random.chance(40),
+        unruly: random.chance(50),
     }
 }
 

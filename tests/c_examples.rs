@@ -10,11 +10,14 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::time::Duration;
 
 use c_build::{COUNTS, FIRST_MS, example, expect_success, fill_log_dir, lines, path, run};
 use c_build::{record_parts, run_checked, text};
 use kfetch::TopicPartition;
+use support::deadline::wait_until;
 use support::kafka::Cluster;
+use support::process::Process;
 use support::producer::Record;
 use support::temp_dir::TempDir;
 
@@ -104,6 +107,59 @@ fn consumers_write_what_a_real_broker_holds() {
     assert!(text(&handled.stderr).contains("OFFSET_OUT_OF_RANGE"), "{handled:?}");
 }
 
+/// Starts the example of a group's member; what it writes is watched.
+fn start_member(directory: &TempDir, arguments: &[&str], checked: bool) -> Process {
+    let mut command = Command::new(if checked { "valgrind" } else { "env" });
+    if checked {
+        command.args(["--quiet", "--error-exitcode=99", "--leak-check=full"]);
+    }
+    command.arg(example("consume_group")).args(arguments);
+    Process::spawn("consume_group", command, &directory.path().join("member"))
+}
+
+#[test]
+fn members_of_a_group_share_a_topic_and_the_next_goes_on_where_they_stopped() {
+    let cluster = Cluster::shared();
+    cluster.create_topic("example-group", 2, &[]);
+    let record = |number: usize| {
+        let partition = i32::try_from(number % 2).unwrap();
+        Record::new("k", &format!("v{number}.")).partition(partition)
+    };
+    let produce = |range: std::ops::Range<usize>| {
+        let records: Vec<Record> = range.map(record).collect();
+        cluster.produce("example-group", &records, &[]);
+    };
+    produce(0..10);
+    let directory = TempDir::new("c-examples");
+    let source = format!("bootstrap.servers={}", cluster.bootstrap());
+    let heartbeat = "heartbeat.interval.ms=300";
+    let arguments = ["-g", "example", "-t", "example-group", &source, heartbeat];
+    let soon = Duration::from_secs(60);
+    let first = start_member(&directory, &arguments, true);
+    for number in 0..10 {
+        first.wait_for(&format!(" v{number}.\n"), soon);
+    }
+    let second = start_member(&directory, &arguments, false);
+    first.wait_for("revoked example-group-0", soon);
+    second.wait_for("assigned example-group-", soon);
+    produce(10..12);
+    for member in [&first, &second] {
+        wait_until("a record of each", soon, || {
+            let output = member.output();
+            output.contains(" v10.\n") != output.contains(" v11.\n")
+        });
+        member.signal(libc::SIGINT);
+        let status = member.wait(soon).expect("it ends");
+        assert!(status.success(), "{status}: {}", member.tail());
+    }
+    assert!(!second.output().contains(" v1.\n"), "{}", second.output());
+    produce(12..14);
+    let third = start_member(&directory, &arguments, false);
+    third.wait_for(" v12.\n", soon);
+    third.wait_for(" v13.\n", soon);
+    assert_eq!(third.output().matches(" @").count(), 2, "{}", third.output());
+}
+
 #[test]
 fn an_event_loop_waits_for_what_is_written_later() {
     let (directory, source) = log_dir();
@@ -186,6 +242,9 @@ fn errors_go_to_stderr_and_end_with_1() {
     assert!(fails(&example("write_log"), &["-t", "no name", "/tmp"]).contains("no name"));
     assert!(fails(&example("error_handling"), &["x=1", "t", "0"]).contains("CONFIG"));
     assert!(fails(&example("epoll_loop"), &["-t", "t", "x=1"]).contains("CONFIG"));
+    let member = example("consume_group");
+    assert!(fails(&member, &["-t", "t", &source]).contains("usage: consume_group"));
+    assert!(fails(&member, &["-g", "g", "-t", "no name", &source]).contains("no name"));
     let script = path("ffi-examples/python/consume.py");
     let output = run(&python(), &[script.as_os_str(), "nothing".as_ref(), source.as_ref()]);
     assert_eq!(output.status.code(), Some(1));
@@ -198,6 +257,10 @@ fn examples_compile_without_a_warning() {
         [("c", ["gcc", "clang"], "-std=gnu11"), ("cpp", ["g++", "clang++"], "-std=c++17")]
     {
         for entry in fs::read_dir(path("ffi-examples").join(directory)).unwrap() {
+            // A header is compiled with those that include it.
+            if entry.as_ref().unwrap().path().extension().is_some_and(|name| name == "h") {
+                continue;
+            }
             for compiler in compilers {
                 let mut command = Command::new(compiler);
                 command.args([standard, "-fsyntax-only", "-Werror", "-Wall", "-Wextra"]);

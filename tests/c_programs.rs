@@ -8,6 +8,8 @@ mod support;
 use std::path::Path;
 
 use c_build::{COUNTS, FIRST_MS, compile, fill_log_dir, record_parts, run, run_checked, text};
+use kfetch::log::{LogWriter, LogWriterOptions};
+use kfetch::record::NewRecord;
 use support::kafka::Cluster;
 use support::producer::Record;
 use support::temp_dir::TempDir;
@@ -27,6 +29,43 @@ fn run_both(name: &str) {
 #[test]
 fn wrong_calls_get_a_status() {
     run_both("misuse");
+}
+
+#[test]
+fn wrong_calls_of_members_get_a_status() {
+    run_both("group_misuse");
+}
+
+#[test]
+fn callbacks_call_on_the_consumer_that_they_are_called_for() {
+    let cluster = Cluster::shared();
+    cluster.create_topic("c-callbacks", 1, &[]);
+    let records: Vec<Record> = (0..30).map(|number| record(0, number)).collect();
+    cluster.produce("c-callbacks", &records, &[]);
+    let source = format!("bootstrap.servers={}", cluster.bootstrap());
+    let built = TempDir::new("c-program");
+    let program = compile("callbacks", &built);
+    run_plainly(&program, &[&source, "c-callbacks", "plain"]);
+    run_checked(&program, &[source.as_str(), "c-callbacks", "checked"], true);
+}
+
+#[test]
+fn callbacks_do_the_same_without_a_broker() {
+    let directory = TempDir::new("c-callbacks");
+    let options = LogWriterOptions::default();
+    let mut writer = LogWriter::open(directory.path(), "numbers", 0, options).unwrap();
+    for number in 0..30 {
+        let value = format!("{number}");
+        let value = Some(value.as_bytes());
+        let record = NewRecord { timestamp: FIRST_MS, key: None, value, headers: &[] };
+        writer.append(&[record]).unwrap();
+    }
+    writer.close().unwrap();
+    let source = format!("log.dirs={}", directory.path().display());
+    let built = TempDir::new("c-program");
+    let program = compile("callbacks", &built);
+    run_plainly(&program, &[&source, "numbers", "plain"]);
+    run_checked(&program, &[source.as_str(), "numbers", "checked"], true);
 }
 
 #[test]

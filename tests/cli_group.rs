@@ -5,13 +5,19 @@
 mod cli;
 mod support;
 
-use std::time::{Duration, Instant};
+use std::fs;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::{Duration, SystemTime};
 
 use cli::{Ran, kfetch, run};
 use kfetch::{Config, Consumer, OffsetAndMetadata, TopicPartition};
+use support::deadline::{now, wait_until};
 use support::helper::{ToolOutput, helper};
 use support::kafka::Cluster;
 use support::producer::Record;
+use support::temp_dir::TempDir;
 
 const SOON: Duration = Duration::from_secs(30);
 const STEP: Duration = Duration::from_millis(100);
@@ -57,11 +63,10 @@ fn commit(cluster: &Cluster, group: &str, offsets: &[(&str, i32, i64, &str)]) {
 fn member(cluster: &Cluster, group: &str, topic: &str, partitions: usize) -> Consumer {
     let mut member = consumer(cluster, group);
     member.subscribe(&[topic]).unwrap();
-    let deadline = Instant::now() + SOON;
-    while member.assignment().len() < partitions {
-        assert!(Instant::now() < deadline, "{group} got nothing");
+    wait_until("an assignment", SOON, || {
         member.poll(STEP).unwrap();
-    }
+        member.assignment().len() == partitions
+    });
     member
 }
 
@@ -176,7 +181,7 @@ fn the_offset_of_a_deleted_topic_has_no_end() {
     topic(&cluster, "stays", 1, 3);
     commit(&cluster, "outlives", &[("gone", 0, 2, ""), ("stays", 0, 2, "")]);
     cluster.delete_topic("gone");
-    let begun = Instant::now();
+    let begun = now();
     let ours = our_lines(&cluster, "outlives");
     assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
     // The broker forgets the offset sooner or later.
@@ -299,11 +304,77 @@ fn a_running_brokers_own_directory_is_described_without_a_lock() {
     };
     let from_broker = group(&cluster, "describe", &["--json", "from-disk"]).well();
     // A running broker's high watermarks reach the disk every few seconds.
-    let deadline = Instant::now() + SOON;
-    while local("describe", &["--json", "from-disk"]) != from_broker {
-        let found = local("describe", &["--json", "from-disk"]);
-        assert!(Instant::now() < deadline, "{found} is not {from_broker}");
-    }
+    wait_until(&from_broker, SOON, || local("describe", &["--json", "from-disk"]) == from_broker);
     assert!(local("list", &[]).lines().any(|line| line == "from-disk"));
     assert_eq!(local("describe", &["--json", "nobody"]), "[]\n");
+}
+
+/// Returns every file of a directory with its bytes and its time.
+fn files(path: &Path) -> Vec<(PathBuf, SystemTime, Vec<u8>)> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(path).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(files(&path));
+        } else {
+            let modified = fs::metadata(&path).unwrap().modified().unwrap();
+            found.push((path.clone(), modified, fs::read(&path).unwrap_or_default()));
+        }
+    }
+    found.sort();
+    found
+}
+
+#[test]
+fn groups_of_a_log_directory_are_described_reset_and_deleted() {
+    let directory = TempDir::new("cli-group");
+    let path = directory.path();
+    let dirs = ["--log-dirs", path.to_str().unwrap()];
+    let made = ["log", "generate", "-q", "-t", "local", "--partitions", "2", "--records", "100"];
+    run(kfetch(made.iter().chain(&dirs[1..]))).well();
+    let group = |command: &str, arguments: &[&str]| {
+        run(kfetch(["group", command].iter().chain(&dirs).chain(arguments)))
+    };
+    let columns = |out: &str| -> Vec<(i64, i64)> {
+        let rows = out.lines().skip(1).map(|row| row.split_whitespace().collect::<Vec<_>>());
+        rows.map(|row| (row[3].parse().unwrap_or(-1), row[4].parse().unwrap())).collect()
+    };
+    // Before there are groups, looking for them leaves nothing behind.
+    let before = files(path);
+    assert_eq!(group("list", &[]).well(), "");
+    assert_eq!(group("describe", &["--json"]).well(), "[]\n");
+    assert_eq!(group("describe", &["--json", "nobody"]).well(), "[]\n");
+    assert!(files(path) == before, "something was written");
+
+    let cat = ["cat", "-g", "locals", "-t", "local", "-e", "-q"];
+    run(kfetch(cat.iter().chain(&dirs))).well();
+    let before = files(path);
+    assert_eq!(group("list", &[]).well(), "locals\n");
+    assert_eq!(columns(&group("describe", &[]).well()), [(50, 50), (50, 50)]);
+    assert!(files(path) == before, "something was written");
+
+    let reset = ["locals", "-t", "local", "--to", "7"];
+    let dry = group("reset", &[&reset[..], &["--dry-run"]].concat()).well();
+    assert_eq!(columns(&dry), [(50, 7), (50, 7)]);
+    assert_eq!(columns(&group("describe", &["locals"]).well()), [(50, 50), (50, 50)]);
+    assert_eq!(group("reset", &reset).well(), dry);
+    assert_eq!(columns(&group("describe", &["locals"]).well()), [(7, 50), (7, 50)]);
+
+    // While a member runs, its process coordinates, and refuses both.
+    let mut member = kfetch(["cat", "-g", "locals", "-t", "local", "-u"].iter().chain(&dirs));
+    let mut member = member.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut byte = [0];
+    member.stdout.as_mut().unwrap().read_exact(&mut byte).unwrap();
+    let text = group("reset", &reset).ended(1);
+    assert!(text.contains("group locals has 1 member (state Stable)"), "{text}");
+    let text = group("delete-offsets", &["locals", "-t", "local"]).ended(1);
+    assert!(text.contains("GROUP_SUBSCRIBED_TO_TOPIC"), "{text}");
+    drop(member.stdout.take());
+    assert_eq!(member.wait().unwrap().code(), Some(0));
+
+    group("reset", &reset).well();
+    let deleted = group("delete-offsets", &["locals", "-t", "local"]).well();
+    assert_eq!(deleted.lines().count(), 3, "{deleted}");
+    assert_eq!(group("describe", &["--json"]).well(), "[]\n");
+    assert_eq!(group("list", &[]).well(), "");
 }

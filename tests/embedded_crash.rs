@@ -15,11 +15,13 @@ use std::thread;
 use std::time::Duration;
 
 use embedded::client::RawClient;
-use embedded::words::{commit_body, committed_error};
+use embedded::words::{beat_body, commit_body, committed_error};
+use embedded::{Join, Joined};
 use kfetch::Logger;
 use kfetch::backoff::Random;
 use kfetch::embedded::read_offsets;
 use kfetch::net::group_service::{GroupService, ServiceSettings};
+use kfetch::protocol::heartbeat::HeartbeatResponse;
 use kfetch::protocol::{ApiKey, ErrorCode};
 use support::deadline::{now, wait_until};
 use support::process::spawn_tied;
@@ -29,6 +31,7 @@ const KILLS: u64 = 80;
 const CLIENTS: usize = 3;
 const PARTITIONS: i32 = 4;
 const DIRECTORY: &str = "KFETCH_TEST_GROUPS_DIR";
+const SESSION: Duration = Duration::from_millis(1000);
 const LIMIT: Duration = Duration::from_secs(60);
 
 /// The process that other tests here start: without its directory it has nothing to do.
@@ -39,6 +42,7 @@ fn serves_or_waits_until_it_is_killed() {
         let settings = ServiceSettings {
             // What one flush of the log may lose must not be what another has acknowledged.
             sync: std::process::id().is_multiple_of(2),
+            session_timeout_min: SESSION,
             ..ServiceSettings::new(directory.clone().into())
         };
         let logger = Arc::new(Logger::new(|_, _, text| println!("{text}")));
@@ -167,4 +171,50 @@ fn no_acknowledged_commit_is_lost_when_those_who_serve_are_killed() {
     }
     let acks = acks.load(Ordering::Relaxed);
     eprintln!("{KILLS} kills, {acks} commits acknowledged, {:?}", started.elapsed());
+}
+
+/// Freezes the process, or lets it go on.
+fn signal(child: &Child, signal: libc::c_int) {
+    let id = libc::pid_t::try_from(child.id()).unwrap();
+    // SAFETY: the child has not been waited for, so the id is its own.
+    assert_eq!(unsafe { libc::kill(id, signal) }, 0);
+}
+
+#[test]
+fn no_session_ends_because_the_process_that_serves_stood_still() {
+    let dir = TempDir::new("embedded-crash");
+    let mut child = spawn(dir.path());
+    let session_ms = i32::try_from(SESSION.as_millis()).unwrap();
+    let mut members: Vec<(RawClient, Joined)> = ["a", "b"]
+        .map(|group| {
+            let mut client = RawClient::connect_soon(dir.path());
+            let member_id = client.join(group, &Join::default()).unwrap().member_id;
+            let join = Join { member_id: &member_id, session_ms, ..Join::default() };
+            let joined = client.join(group, &join).unwrap();
+            assert_eq!(client.sync(group, &joined).unwrap().0, ErrorCode::NONE);
+            (client, joined)
+        })
+        .into();
+    signal(&child, libc::SIGSTOP);
+    // One gives a sign of life meanwhile, the other only afterwards.
+    let (client, joined) = &mut members[0];
+    let body = beat_body("a", &joined.member_id, 1, None);
+    let id = client.send(ApiKey::Heartbeat, 4, &body).unwrap();
+    let since = now();
+    wait_until("two sessions pass", LIMIT, || since.elapsed() > 3 * SESSION);
+    signal(&child, libc::SIGCONT);
+    let body = client.receive(id, ApiKey::Heartbeat, 4).unwrap();
+    assert_eq!(HeartbeatResponse::decode(&body, 4).unwrap().error_code, ErrorCode::NONE);
+    for ((client, joined), group) in members.iter_mut().zip(["a", "b"]) {
+        assert_eq!(client.beat(group, joined).unwrap(), ErrorCode::NONE, "{group}");
+    }
+    // Whoever then says nothing is gone after all.
+    let since = now();
+    wait_until("a session and the grace pass", LIMIT, || {
+        since.elapsed() > SESSION + Duration::from_millis(300)
+    });
+    let (client, joined) = &mut members[1];
+    assert_eq!(client.beat("b", joined).unwrap(), ErrorCode::UNKNOWN_MEMBER_ID);
+    child.kill().unwrap();
+    child.wait().unwrap();
 }

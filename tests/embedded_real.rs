@@ -139,28 +139,33 @@ fn take(broker: &Broker, to: &Path) {
     fs::copy(broker.data_dirs()[0].join(name), to.join(name)).unwrap();
 }
 
+/// Commits in every way that there is: by hand, again, as a member, in transactions; and deletes.
+fn commit_on_broker(bootstrap: &str, groups: &[String]) {
+    for (number, group) in (0..).zip(groups) {
+        let rows = [row("t", 0, number, -1, ""), row("t", 1, number + 1, 3, "first")];
+        helper().expect("set_group_offsets", &[bootstrap, group], &rows);
+        let rows = [row("t", 1, number + 2, 4, "second"), row("t", 2, 8, 0, "m")];
+        helper().expect("set_group_offsets", &[bootstrap, group], &rows);
+    }
+    let gone = [vec!["t".to_owned(), "0".to_owned()]];
+    helper().expect("delete_group_offsets", &[bootstrap, "group-3"], &gone);
+    let member = [row("t", 0, 111, 2, "of a member")];
+    helper().expect("commit_as_member", &[bootstrap, "group-4", "t"], &member);
+    for (group, end) in [("group-5", "commit"), ("group-6", "abort")] {
+        let id = format!("id-{group}");
+        let rows = [row("t", 3, 333, 1, "in a transaction")];
+        helper().expect("commit_in_transaction", &[bootstrap, group, &id, end], &rows);
+    }
+}
+
 #[test]
 fn offsets_go_from_a_broker_to_kfetch_and_back() {
     let cluster = Cluster::builder().start();
     cluster.create_topic("t", 4, &[]);
     let bootstrap = cluster.bootstrap();
     let groups: Vec<String> = (0..20).map(|number| format!("group-{number}")).collect();
+    commit_on_broker(&bootstrap, &groups);
     let mut wanted: BTreeMap<String, Vec<Row>> = BTreeMap::new();
-    for (number, group) in (0..).zip(&groups) {
-        let rows = [row("t", 0, number, -1, ""), row("t", 1, number + 1, 3, "first")];
-        helper().expect("set_group_offsets", &[&bootstrap, group], &rows);
-        let rows = [row("t", 1, number + 2, 4, "second"), row("t", 2, 8, 0, "m")];
-        helper().expect("set_group_offsets", &[&bootstrap, group], &rows);
-    }
-    let gone = [vec!["t".to_owned(), "0".to_owned()]];
-    helper().expect("delete_group_offsets", &[&bootstrap, "group-3"], &gone);
-    let member = [row("t", 0, 111, 2, "of a member")];
-    helper().expect("commit_as_member", &[&bootstrap, "group-4", "t"], &member);
-    for (group, end) in [("group-5", "commit"), ("group-6", "abort")] {
-        let id = format!("id-{group}");
-        let rows = [row("t", 3, 333, 1, "in a transaction")];
-        helper().expect("commit_in_transaction", &[&bootstrap, group, &id, end], &rows);
-    }
     for group in &groups {
         wanted.insert(group.clone(), broker_rows(&cluster, group));
     }

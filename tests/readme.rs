@@ -18,11 +18,14 @@ fn readme() -> String {
     fs::read_to_string(path("README.md")).unwrap()
 }
 
-/// Returns the first block of a language.
-fn block(language: &str) -> String {
+/// Returns the blocks of a language: one that reads a partition, one that is a member of a group.
+fn blocks(language: &str) -> [String; 2] {
     let readme = readme();
-    let (_, rest) = readme.split_once(&format!("```{language}\n")).expect("a block");
-    rest.split_once("```").expect("its end").0.to_owned()
+    let begin = format!("```{language}\n");
+    let rests = readme.split(&begin).skip(1);
+    let blocks: Vec<String> =
+        rests.map(|rest| rest.split_once("```").expect("its end").0.to_owned()).collect();
+    blocks.try_into().expect("two blocks")
 }
 
 /// Makes a directory with the README's topic in `data`.
@@ -49,32 +52,58 @@ fn printed(program: &Path, directory: &Path) -> String {
 #[test]
 fn the_c_program_prints_the_topic_by_each_link_line() {
     let directory = directory("readme-c");
-    let source = directory.join("app.c");
-    fs::write(&source, block("c")).unwrap();
-    let readme = readme();
-    let lines = readme.lines().filter(|line| line.starts_with("cc app.c -I"));
-    let mut count = 0;
-    for line in lines {
-        let program = directory.join(format!("app-{count}"));
-        let line = line.split('#').next().unwrap().replace("app.c", source.to_str().unwrap());
-        let line =
-            format!("{line} -std=c99 -Wall -Wextra -Wpedantic -Werror -o {}", program.display());
-        expect_success(Command::new("sh").arg("-c").arg(line).current_dir(path("")));
+    let [first, _] = blocks("c");
+    let programs = c_programs(&directory, &first);
+    assert_eq!(programs.len(), 2, "a shared link line and a static one");
+    for program in programs {
         assert_eq!(printed(&program, &directory), PRINTED);
-        count += 1;
     }
-    assert_eq!(count, 2, "a shared link line and a static one");
 }
 
 #[test]
-fn the_rust_program_prints_the_topic() {
-    let source = fs::read_to_string(path("examples/print.rs")).unwrap();
-    let (_, program) = source.split_once("\n\n").expect("a line of documentation");
-    assert_eq!(block("rust"), program, "README and examples/print.rs");
-    // Where all tests are run, it has been built with them.
-    let mut cargo = Command::new(std::env::var("CARGO").unwrap());
-    expect_success(cargo.args(["build", "--locked", "--profile", "test", "--example", "print"]));
+fn the_c_member_prints_what_its_group_has_not_read() {
+    let directory = directory("readme-c-group");
+    let [_, second] = blocks("c");
+    let programs = c_programs(&directory, &second);
+    let outputs: Vec<String> =
+        programs.iter().map(|program| printed(program, &directory)).collect();
+    assert_eq!(outputs, [PRINTED, ""]);
+}
+
+/// Compiles a program by each link line of the README.
+fn c_programs(directory: &Path, source: &str) -> Vec<PathBuf> {
+    let file = directory.join("app.c");
+    fs::write(&file, source).unwrap();
+    let readme = readme();
+    let lines = readme.lines().filter(|line| line.starts_with("cc app.c -I"));
+    let compile = |(number, line): (usize, &str)| {
+        let program = directory.join(format!("app-{number}"));
+        let line = line.split('#').next().unwrap().replace("app.c", file.to_str().unwrap());
+        let line =
+            format!("{line} -std=c99 -Wall -Wextra -Wpedantic -Werror -o {}", program.display());
+        expect_success(Command::new("sh").arg("-c").arg(line).current_dir(path("")));
+        program
+    };
+    lines.enumerate().map(compile).collect()
+}
+
+#[test]
+fn the_rust_programs_print_the_topic() {
+    let built = |example: &str, block: &str| {
+        let source = fs::read_to_string(path(&format!("examples/{example}.rs"))).unwrap();
+        let (_, program) = source.split_once("\n\n").expect("a line of documentation");
+        assert_eq!(block, program, "README and examples/{example}.rs");
+        // Where all tests are run, it has been built with them.
+        let mut cargo = Command::new(std::env::var("CARGO").unwrap());
+        let build = ["build", "--locked", "--profile", "test", "--example", example];
+        expect_success(cargo.args(build));
+        let beside = Path::new(env!("CARGO_BIN_EXE_kfetch")).parent().unwrap();
+        beside.join("examples").join(example)
+    };
     let directory = directory("readme-rust");
-    let built = Path::new(env!("CARGO_BIN_EXE_kfetch")).parent().unwrap().join("examples/print");
-    assert_eq!(printed(&built, &directory), PRINTED);
+    let [first, second] = blocks("rust");
+    assert_eq!(printed(&built("print", &first), &directory), PRINTED);
+    let member = built("group", &second);
+    assert_eq!(printed(&member, &directory), PRINTED);
+    assert_eq!(printed(&member, &directory), "", "the group has read it all");
 }

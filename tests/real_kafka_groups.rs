@@ -1,6 +1,7 @@
 //! Members of groups on a real Apache Kafka.
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "what fails here fails the test")]
+#![allow(clippy::disallowed_methods, reason = "consumers run in real time")]
 
 mod group_scenarios;
 mod support;

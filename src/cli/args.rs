@@ -43,6 +43,19 @@ pub(crate) enum Command {
     /// Measures how fast a topic is read.
     #[command(after_help = bench::HELP)]
     Bench(BenchArgs),
+
+    /// Shows what kfetch does, with nothing but a temporary directory.
+    Demo {
+        #[command(subcommand)]
+        command: DemoCommand,
+    },
+}
+
+/// What to show.
+#[derive(Clone, Copy, Debug, Subcommand)]
+pub(crate) enum DemoCommand {
+    /// Shows a consumer group on a log directory: who joins, who leads, and who owns what.
+    Groups,
 }
 
 /// The options of `kfetch cat`, with kcat's letters.
@@ -51,12 +64,16 @@ pub(crate) struct CatArgs {
     #[command(flatten)]
     pub(crate) source: SourceArgs,
 
-    /// Topic to read.
-    #[arg(short, long, value_name = "TOPIC")]
-    pub(crate) topic: String,
+    /// Topic to read; with -g also several, and patterns with a ^ before them.
+    #[arg(short, long = "topic", value_name = "TOPIC", required = true)]
+    pub(crate) topics: Vec<String>,
+
+    /// Reads as a member of this group, and commits what has been printed.
+    #[arg(short, long, value_name = "GROUP")]
+    pub(crate) group: Option<String>,
 
     /// Partitions to read, with commas between; all where it is not given.
-    #[arg(short, long, value_name = "PARTITION,…", value_delimiter = ',',
+    #[arg(short, long, value_name = "PARTITION,…", value_delimiter = ',', conflicts_with = "group",
         value_parser = clap::value_parser!(i32).range(0..))]
     pub(crate) partitions: Vec<i32>,
 
@@ -129,6 +146,11 @@ Formats: %s value, %k key, %S and %K their lengths (-1 for null), %R the value's
 %T time stamp in ms, %h headers, %t topic, %p partition, %o offset, %% a percent sign;
 \\n \\r \\t \\xHH \\NNN as in C, the last in decimal.
 
+With -g the group's members share the partitions of the topics. It goes on where the group has
+committed, and where it has not at the beginning, or as -o beginning, -o end or auto.offset.reset
+says. A topic that begins with ^ is a pattern that names match as a whole: '^orders.*'. At the end,
+also after -c, -e or a signal, what has been printed is committed.
+
 Example: kfetch cat -b localhost:9092 -t orders -o -5 -e -f '%p:%o %k=%s\\n'";
 
 impl Cli {
@@ -154,7 +176,7 @@ impl Command {
             Self::Cat(args) => args.source.order(matches),
             Self::Bench(args) => args.source.order(matches),
             Self::Group { command } => command.order(matches),
-            Self::Log { .. } => {}
+            Self::Log { .. } | Self::Demo { .. } => {}
         }
     }
 }

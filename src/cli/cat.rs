@@ -8,6 +8,7 @@ use kfetch::ring::process::{Woken, catch_interrupts, is_interrupted, wait_beside
 use kfetch::{Consumer, Error, EventKind, PartitionEvent, PollLimits, Records};
 
 use crate::args::CatArgs;
+use crate::cat_group;
 use crate::failure::{Failure, Outcome};
 use crate::format::Format;
 use crate::message;
@@ -31,7 +32,13 @@ const WAIT_MAX: Duration = Duration::from_millis(500);
 /// [`Failure::Reported`] where a partition failed.
 pub(crate) fn run(args: &CatArgs) -> Outcome {
     let format = format(args)?;
-    let mut cat = Cat::start(args, format)?;
+    if let Some(group) = &args.group {
+        return cat_group::run(args, group, format);
+    }
+    let [topic] = args.topics.as_slice() else {
+        return Err(Failure::Usage("more than one -t goes with -g".to_owned()));
+    };
+    let mut cat = Cat::start(args, topic, format)?;
     let read = cat.read();
     // What has been read before an error is not lost.
     cat.output.flush()?;
@@ -71,7 +78,7 @@ struct Cat {
 }
 
 impl Cat {
-    fn start(args: &CatArgs, format: Format) -> Outcome<Self> {
+    fn start(args: &CatArgs, topic: &str, format: Format) -> Outcome<Self> {
         let config = settings::config(&args.source)?.consumer()?;
         let (mut start_at, mut stop_at_ms) = (StartAt::Beginning, None);
         for offset in &args.offsets {
@@ -81,7 +88,6 @@ impl Cat {
             }
         }
         let output = Output::new()?;
-        let topic = args.topic.as_str();
         let wanted = Wanted { topic, partitions: &args.partitions, start_at };
         let started = start(config, message::logger(args.quiet), &wanted)?;
         // Only now is there something that an interruption must not lose.

@@ -11,6 +11,9 @@ mod args;
 mod batch_check;
 mod bench;
 mod cat;
+mod cat_group;
+mod demo_groups;
+mod demo_member;
 mod encoding;
 mod escape;
 mod failure;
@@ -42,7 +45,7 @@ mod table;
 
 use std::process::ExitCode;
 
-use args::{Cli, Command};
+use args::{Cli, Command, DemoCommand};
 use failure::{Failure, Outcome};
 use log_args::LogCommand;
 
@@ -73,6 +76,7 @@ fn run(command: &Command) -> Outcome {
         Command::Cat(args) => cat::run(args),
         Command::Bench(args) => bench::run(args),
         Command::Group { command } => group::run(command),
+        Command::Demo { command: DemoCommand::Groups } => demo_groups::run(),
         Command::Log { command } => match command {
             LogCommand::Verify(args) => log_verify::run(args),
             LogCommand::Inspect(args) => log_inspect::run(args),

@@ -69,6 +69,11 @@ pub(crate) struct Patience {
 }
 
 impl Patience {
+    /// Begins to wait for as long as `limit` at a time.
+    pub(crate) fn new(limit: Duration) -> Self {
+        Self { limit, deadline: None }
+    }
+
     /// Takes note that something has come.
     pub(crate) fn renew(&mut self) {
         self.deadline = None;
@@ -97,7 +102,7 @@ pub(crate) fn start(
     logger: Logger,
     wanted: &Wanted<'_>,
 ) -> Outcome<Started> {
-    let patience = Patience { limit: config.default_api_timeout, deadline: None };
+    let patience = Patience::new(config.default_api_timeout);
     let deadline = Deadline::after(patience.limit);
     let mut consumer = Consumer::with_engine(&Engine::with_logger(logger)?, config)?;
     let partitions = find(&mut consumer, wanted, deadline)?;

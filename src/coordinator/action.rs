@@ -19,7 +19,8 @@ pub enum MemberAction {
         request: Request,
     },
     /// When a connection to the coordinator is to be made, which carries this member's requests
-    /// and nothing else; an earlier one is closed.
+    /// and nothing else; an earlier one is closed, and its unanswered requests are handed back
+    /// before the member is told of the new one.
     Connect {
         /// The coordinator's node id.
         node_id: i32,
@@ -30,7 +31,8 @@ pub enum MemberAction {
     },
     /// When the coordinator is to be asked, on the connection.
     Send(Request),
-    /// When the connection is to be closed.
+    /// When the connection is to be closed, if there still is one; its unanswered requests are
+    /// handed back, and nothing else is told.
     Disconnect,
     /// When the application's side is to be told.
     Notify(Notice),

@@ -12,14 +12,13 @@ use crate::topic::TopicName;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MemberCommand {
     /// When it is to join, or to join again: the answer to [`Notice::Rejoin`] and to
-    /// [`Notice::Lost`], or a wish of the application's own. Sent only when no earlier join is
-    /// still without its [`Notice::Assigned`], [`Notice::Lost`], [`Notice::Rejoin`] or
-    /// [`Notice::Failed`].
+    /// [`Notice::Lost`], or a wish of the application's own. A wish that comes while an earlier one
+    /// is under way takes its place: what was sent is seen through, and leads to no assignment.
+    /// (Such is the answer to a loss that was told while the answer to a rebalance was on its
+    /// way.)
     ///
     /// [`Notice::Rejoin`]: super::notice::Notice::Rejoin
     /// [`Notice::Lost`]: super::notice::Notice::Lost
-    /// [`Notice::Assigned`]: super::notice::Notice::Assigned
-    /// [`Notice::Failed`]: super::notice::Notice::Failed
     Join {
         /// The join's number, above those of earlier ones.
         join: u64,

@@ -183,8 +183,7 @@ pub unsafe extern "C" fn kfetch_consumer_close_with(
         let operation = operation_of(operation)?;
         handle.consumer.check_process()?;
         if handle.consumer.is_lent() {
-            let text = "a consumer cannot be closed from inside of its callback";
-            return Err(Error::new(ErrorKind::State, text).into());
+            return Err(inside());
         }
         handle.is_closed.store(true, Ordering::Release);
         handle.wakeup.wakeup();
@@ -355,6 +354,11 @@ impl kfetch_consumer {
         self.consumer.lend(consumer, callback);
     }
 
+    /// Runs a callback that no call of it on this handle is allowed to.
+    pub(super) fn lend_nothing(&self, callback: impl FnOnce()) {
+        self.consumer.lend_nothing(callback);
+    }
+
     /// Tells the caller of a call that was woken up for a close what for.
     fn tell_close<R>(&self, outcome: Result<R, Failure>) -> Result<R, Failure> {
         let is_woken = |failure: &Failure| failure.status == StatusCode::Wakeup as i32;
@@ -379,6 +383,11 @@ fn closed() -> Failure {
     Error::new(ErrorKind::Closed, "the consumer is closed").into()
 }
 
+#[cold]
+fn inside() -> Failure {
+    Error::new(ErrorKind::State, "the call cannot be made from inside of this callback").into()
+}
+
 /// Runs a call on a consumer.
 ///
 /// # Safety
@@ -399,7 +408,9 @@ pub(super) unsafe fn call<R>(
         Err(refused) => refused,
     };
     // Inside of a callback the consumer is there for its thread, also while it is being closed.
-    let Some(mut lent) = handle.consumer.enter_lent()? else { return Err(refused) };
+    let Some(mut lent) = handle.consumer.enter_lent()? else {
+        return Err(if handle.consumer.is_lent() { inside() } else { refused });
+    };
     let outcome = handle.tell_close(body(&mut lent));
     if outcome.as_ref().is_err_and(|failure| failure.status == StatusCode::Closed as i32) {
         // The call around the callback is to end for the close as well.

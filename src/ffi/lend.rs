@@ -27,7 +27,7 @@ thread_local! {
 struct Lent {
     /// The `Guarded<T>` that it belongs to; tells which, and is never followed.
     handle: *const (),
-    /// The `T`, none while a call uses it.
+    /// The `T`, none while a call uses it, and where the callback was not given it.
     content: Option<NonNull<()>>,
 }
 
@@ -35,7 +35,17 @@ impl<T> Guarded<T> {
     /// Runs a callback that was given this handle's content: meanwhile calls of this thread on the
     /// handle reach it by [`Guarded::enter_lent`].
     pub(super) fn lend(&self, content: &mut T, callback: impl FnOnce()) {
-        let lent = Lent { handle: self.key(), content: Some(NonNull::from(content).cast()) };
+        self.run(Some(NonNull::from(content).cast()), callback);
+    }
+
+    /// Runs a callback that was not given the content: meanwhile [`Guarded::is_lent`] tells calls
+    /// of this thread on the handle why they are refused.
+    pub(super) fn lend_nothing(&self, callback: impl FnOnce()) {
+        self.run(None, callback);
+    }
+
+    fn run(&self, content: Option<NonNull<()>>, callback: impl FnOnce()) {
+        let lent = Lent { handle: self.key(), content };
         LENT.with_borrow_mut(|stack| stack.push(lent));
         // Also where the callback throws.
         let _taken_back = TakenBack;
@@ -55,7 +65,7 @@ impl<T> Guarded<T> {
         Ok(Some(entered))
     }
 
-    /// Tells whether this thread is inside of a callback that was given this handle's content.
+    /// Tells whether this thread is inside of a callback of this handle.
     pub(super) fn is_lent(&self) -> bool {
         LENT.with_borrow(|stack| stack.iter().any(|lent| lent.handle == self.key()))
     }
@@ -70,7 +80,9 @@ struct TakenBack;
 
 impl Drop for TakenBack {
     fn drop(&mut self) {
-        LENT.with_borrow_mut(|stack| stack.pop());
+        LENT.with_borrow_mut(|stack| {
+            stack.pop();
+        });
     }
 }
 
@@ -161,6 +173,18 @@ mod tests {
         });
         assert_eq!(*entered, 5);
         assert_eq!(*other.enter().unwrap(), 11);
+    }
+
+    #[test]
+    fn a_callback_that_was_given_nothing_reaches_nothing() {
+        let guarded = Guarded::new(1);
+        let mut entered = guarded.enter().unwrap();
+        guarded.lend_nothing(|| assert!(guarded.is_lent() && !add(&guarded, 1)));
+        guarded.lend(&mut entered, || {
+            guarded.lend_nothing(|| assert!(guarded.is_lent() && !add(&guarded, 1)));
+            assert!(add(&guarded, 1));
+        });
+        assert_eq!(*entered, 2);
     }
 
     #[test]

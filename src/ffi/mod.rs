@@ -15,6 +15,7 @@
 
 mod argument;
 pub mod assignment;
+pub mod assignor;
 pub mod commit;
 pub mod committed;
 pub mod config;

@@ -34,7 +34,7 @@ pub enum kfetch_status {
     /// When a property is unknown, malformed, out of range or not built yet.
     Config = -102,
     /// When the call does not fit the state: a partition that is not assigned, or a call from
-    /// inside of the log callback.
+    /// inside of a callback that may not make it.
     State = -103,
     /// When the handle has been closed.
     Closed = -104,

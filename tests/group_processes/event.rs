@@ -113,12 +113,10 @@ impl Event {
             letter if letter.is_control() => ' ',
             letter => letter,
         };
-        format!(
-            r#"{{"event":"{name}","t":{},"generation":{},"partitions":"{partitions}","text":"{}"}}"#,
-            self.at_us,
-            self.generation,
-            self.text.chars().map(plain).collect::<String>()
-        )
+        let text: String = self.text.chars().map(plain).collect();
+        let (at, generation) = (self.at_us, self.generation);
+        let head = format!(r#"{{"event":"{name}","t":{at},"generation":{generation}"#);
+        format!(r#"{head},"partitions":"{partitions}","text":"{text}"}}"#)
     }
 
     /// Reads a line; `None` for what else a process prints.

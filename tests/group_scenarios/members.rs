@@ -68,7 +68,7 @@ pub(crate) fn idle_members_take_over(place: &dyn Place) {
     let mut first = Member::of(place, "few", &["few"], &[]);
     poll_until(&mut [&mut first], |all| all[0].owned().len() == 1);
     let mut second = Member::of(place, "few", &["few"], &[]);
-    let (mut owner, mut idle) = (first, &mut second);
+    let (mut owner, idle) = (first, &mut second);
     poll_until(&mut [&mut owner, idle], |all| {
         all.iter().map(|one| one.owned().len()).sum::<usize>() == 1
             && all.iter().all(|one| one.generation() == all[0].generation())

@@ -218,7 +218,7 @@ impl Application {
             self.fetching = Some(id);
             self.commands.push(MemberCommand::Fetch { id, partitions, deadline });
         }
-        if self.turns % 5 == 0 {
+        if self.turns.is_multiple_of(5) {
             self.commit(now, false);
         }
     }

@@ -117,7 +117,7 @@ impl Checker {
             Event::Adopted { client, generation } => {
                 self.client(*client).generation = Some(*generation);
             }
-            Event::Seated { client } => self.client(*client).removed = None,
+            Event::Seated { client } => self.take_seat(*client),
             Event::Lost { client, fatal } => {
                 self.client(*client).generation = None;
                 self.client(*client).failed = *fatal;
@@ -171,6 +171,16 @@ impl Checker {
 
     fn client(&mut self, client: usize) -> &mut Client {
         self.clients.entry(client).or_default()
+    }
+
+    /// Who has the same instance is fenced from now on, whenever it learns that.
+    fn take_seat(&mut self, client: usize) {
+        let own = self.client(client);
+        own.removed = None;
+        let instance = own.instance;
+        for (other, it) in &mut self.clients {
+            it.fenced |= *other != client && instance.is_some() && it.instance == instance;
+        }
     }
 
     fn die(&mut self, now: Time, client: usize, clean: bool) {

@@ -278,6 +278,7 @@ impl Group {
         let changes = seat.metadata != metadata;
         seat.metadata = metadata.to_vec();
         seat.until = now + self.times.session;
+        self.events.push(Event::Seated { client: seat.client });
         let is_current = match self.state {
             State::Completing { .. } => !changes,
             State::Stable => !changes && !leads,
@@ -320,6 +321,10 @@ impl Group {
         let absent = absent.filter(|(_, seat)| seat.join.is_none() && seat.instance.is_none());
         for id in absent.map(|(id, _)| id.clone()).collect::<Vec<_>>() {
             self.drop_seat(&id);
+        }
+        // A static member that is not there keeps its place; the group goes on without it.
+        for seat in self.seats.values().filter(|seat| seat.join.is_none()) {
+            self.events.push(Event::Removed { client: seat.client, fenced: false });
         }
         if !self.seats.is_empty() && self.seats.values().all(|seat| seat.join.is_none()) {
             let until = now + self.times.rebalance;

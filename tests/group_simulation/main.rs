@@ -9,6 +9,8 @@ mod application;
 mod checker;
 mod coordinator;
 mod event;
+mod mutation;
+mod network;
 mod serving;
 mod weather;
 mod world;
@@ -20,7 +22,7 @@ use event::Violation;
 use world::World;
 
 /// Seeds of one test run.
-const SEEDS: u64 = 2000;
+const SEEDS: u64 = 4000;
 
 fn number_in_environment(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().expect("a number"))

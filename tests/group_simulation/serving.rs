@@ -83,7 +83,7 @@ pub(crate) fn serve(
             let told = partitions.map(|(_, partition)| (*partition, offset(partition)));
             Some(Answer::Fetch(told.collect()))
         }
-        Request::FindCoordinator => unreachable!("any broker answers that"),
+        other => unreachable!("no member here asks its coordinator for {other:?}"),
     }
 }
 
@@ -124,7 +124,7 @@ pub(crate) fn encode(arrived: &Arrived, answer: &Answer) -> (Vec<u8>, i16) {
             let told = if let Answer::Fetch(told) = answer { told.as_slice() } else { &[] };
             encode_fetch(code, told, version, &mut out)
         }
-        (Request::FindCoordinator, _) => unreachable!("any broker answers that"),
+        (other, _) => unreachable!("no member here asks its coordinator for {other:?}"),
     };
     outcome.unwrap();
     (out, code.0)

@@ -7,7 +7,7 @@ use kfetch::protocol::ApiKey;
 
 use super::application::Life;
 use super::event::Event;
-use super::world::{BROKERS, Happening, POLL_INTERVAL, SESSION, Time, World};
+use super::world::{BROKERS, Happening, SESSION, Time, World};
 
 /// After the last fault: sessions and rebalances have to run out, and then some.
 const HEALING: Duration = Duration::from_secs(45);
@@ -129,6 +129,11 @@ impl World {
             }
             (5, Some(client)) => self.freeze(client),
             (6, Some(client)) => self.break_link_of(client),
+            (8, Some(client)) => {
+                let outage = Duration::from_millis(self.random.below(25_000));
+                self.clients[client].cut_off_until = self.now + outage;
+                self.break_link_of(client);
+            }
             (7, Some(client)) if self.random.below(4) == 0 => {
                 // Another process with the same instance.
                 if let Some(instance) = self.clients[client].instance {
@@ -191,6 +196,6 @@ impl World {
 
     /// How long a member may not know that it was removed.
     pub(crate) fn blindness() -> Duration {
-        SESSION.max(POLL_INTERVAL) + Duration::from_secs(1)
+        SESSION + Duration::from_secs(1)
     }
 }

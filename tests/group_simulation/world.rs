@@ -16,6 +16,7 @@ use super::application::{Application, Life};
 use super::checker::Checker;
 use super::coordinator::{Answer, Group, Times};
 use super::event::{Event, Violation};
+use super::network::Link;
 use super::serving::{self, Arrived, GROUP};
 use super::weather::{Weather, pick};
 
@@ -26,11 +27,11 @@ pub(crate) const BROKERS: usize = 3;
 pub(crate) const SESSION: Duration = Duration::from_secs(6);
 const HEARTBEAT: Duration = Duration::from_secs(1);
 pub(crate) const POLL_INTERVAL: Duration = Duration::from_secs(8);
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(3);
+pub(crate) const REQUEST_TIMEOUT: Duration = Duration::from_secs(3);
 pub(crate) const RETRY: Duration = Duration::from_millis(100);
 
 /// Why a request comes back that the member itself has no use for.
-const GIVEN_UP: &str = "another connection is made";
+pub(crate) const GIVEN_UP: &str = "another connection is made";
 
 /// More than any world takes; a machine that runs in place comes to it.
 const STEPS_MAX: usize = 200_000;
@@ -69,38 +70,19 @@ pub(crate) struct Client {
     pub(crate) instance: Option<usize>,
     pub(crate) member: Member,
     pub(crate) application: Application,
-    connection: Option<u64>,
+    pub(crate) connection: Option<u64>,
     pub(crate) alive: bool,
     pub(crate) frozen_until: Time,
+    /// No broker can be reached before then.
+    pub(crate) cut_off_until: Time,
     /// Not polled before then.
     pub(crate) stalled_until: Time,
-}
-
-/// A connection of a process to a broker.
-#[derive(Debug)]
-struct Link {
-    client: usize,
-    broker: usize,
-    /// What has been sent and not come back, in order, each with its number.
-    sent: VecDeque<(usize, Arrived)>,
-    numbers: usize,
-    /// What is at the broker; it takes one at a time.
-    queue: VecDeque<Arrived>,
-    /// What the broker is at.
-    serving: Option<Arrived>,
-    is_open: bool,
-    /// When the last request reaches the broker, and the last answer the member: bytes keep their
-    /// order.
-    last_in: Time,
-    last_out: Time,
-    /// Whether an answer was lost on its way: then no later one comes.
-    is_mute: bool,
 }
 
 #[derive(Debug)]
 pub(crate) struct World {
     pub(crate) now: Time,
-    start: Instant,
+    pub(crate) start: Instant,
     pub(crate) random: Random,
     pub(crate) weather: Weather,
     pub(crate) group: Group,
@@ -109,12 +91,12 @@ pub(crate) struct World {
     pub(crate) loading_until: Time,
     pub(crate) unreachable_until: [Time; BROKERS],
     pub(crate) clients: Vec<Client>,
-    links: BTreeMap<u64, Link>,
-    next_link: u64,
+    pub(crate) links: BTreeMap<u64, Link>,
+    pub(crate) next_link: u64,
     pub(crate) ends: Vec<i64>,
-    agenda: BTreeMap<(Time, u64), Happening>,
-    next_number: u64,
-    checker: Checker,
+    pub(crate) agenda: BTreeMap<(Time, u64), Happening>,
+    pub(crate) next_number: u64,
+    pub(crate) checker: Checker,
     pub(crate) events: Vec<(Time, Event)>,
 }
 
@@ -202,7 +184,11 @@ impl World {
         self.now >= self.weather.fault_time
     }
 
-    fn instant(&self) -> Instant {
+    pub(crate) fn is_cut_off(&self, client: usize) -> bool {
+        self.clients[client].cut_off_until > self.now && !self.is_healed()
+    }
+
+    pub(crate) fn instant(&self) -> Instant {
         self.start + self.now
     }
 
@@ -311,6 +297,7 @@ impl World {
             connection: None,
             alive: true,
             frozen_until: Time::ZERO,
+            cut_off_until: Time::ZERO,
             stalled_until: Time::ZERO,
         });
         self.note(Event::Born { client, instance });
@@ -348,7 +335,7 @@ impl World {
     }
 
     /// Does what a member says.
-    fn act(&mut self, client: usize) {
+    pub(crate) fn act(&mut self, client: usize) {
         while let Some(action) = self.clients[client].member.poll_action() {
             match action {
                 MemberAction::AskBroker { .. } => panic!("no application lists groups"),
@@ -398,74 +385,11 @@ impl World {
         }
     }
 
-    fn send(&mut self, client: usize, request: Request) {
-        self.note(Event::Sent { client, request: request.clone() });
-        let version = self.weather.version(request.api_key()).min(request.version_max());
-        let mut body = Vec::new();
-        self.clients[client].member.encode(&request, version, &mut body).unwrap();
-        let number = self.clients[client].connection.unwrap();
-        let delay = self.delay();
-        let Some(link) = self.links.get_mut(&number).filter(|link| link.is_open) else { return };
-        link.numbers += 1;
-        let wait = request.broker_wait(POLL_INTERVAL);
-        let arrived = Arrived { request, version, body };
-        link.sent.push_back((link.numbers, arrived.clone()));
-        let sent = link.numbers;
-        link.last_in = link.last_in.max(self.now + delay);
-        let delay = link.last_in - self.now;
-        self.after(delay, Happening::Arrived(number, arrived));
-        self.after(REQUEST_TIMEOUT + wait, Happening::TimedOut(number, sent));
-    }
-
-    /// Closes a member's connection at its wish, and gives back what is unanswered.
-    fn hand_back(&mut self, client: usize, why: &str) {
-        let Some(number) = self.clients[client].connection.take() else { return };
-        let now = self.instant();
-        let sent = self.shut(number);
-        for (_, arrived) in sent {
-            let request = arrived.request;
-            let code = (why == GIVEN_UP).then_some(0);
-            self.note(Event::Returned { client, request: request.clone(), code });
-            let why = Unanswered::Lost(why.to_owned());
-            self.clients[client].member.handle_unanswered(now, request, why);
-        }
-    }
-
-    /// Closes a connection. What is at the broker is served, or not; what is on its way is not.
-    fn shut(&mut self, number: u64) -> VecDeque<(usize, Arrived)> {
-        let Some(link) = self.links.get_mut(&number) else { return VecDeque::new() };
-        link.is_open = false;
-        let (client, sent) = (link.client, std::mem::take(&mut link.sent));
-        let queued = std::mem::take(&mut link.queue);
-        if self.random.below(2) == 0 {
-            for arrived in queued {
-                if self.is_served(number) {
-                    serving::serve(&mut self.group, self.now, number, client, &arrived);
-                    self.after_group();
-                }
-            }
-        }
-        sent
-    }
-
-    fn closed(&mut self, number: u64, why: &str) {
-        let Some(link) = self.links.get(&number) else { return };
-        let client = link.client;
-        if self.clients[client].connection != Some(number) {
-            return;
-        }
-        self.note(Event::Broken { client });
-        self.hand_back(client, why);
-        let now = self.instant();
-        self.clients[client].member.handle_disconnected(now, why);
-        self.act(client);
-    }
-
     fn found(&mut self, client: usize, host: Option<usize>) {
         let now = self.instant();
         let request = Request::FindCoordinator;
         let is_lost = self.random.below(100) < self.weather.lost_percent(self.is_healed());
-        let Some(host) = host.filter(|_| !is_lost) else {
+        let Some(host) = host.filter(|_| !is_lost && !self.is_cut_off(client)) else {
             self.note(Event::Returned { client, request: request.clone(), code: None });
             let why = Unanswered::Lost("no answer".to_owned());
             self.clients[client].member.handle_unanswered(now, request, why);
@@ -482,101 +406,6 @@ impl World {
         self.act(client);
     }
 
-    fn connected(&mut self, number: u64) {
-        let link = &self.links[&number];
-        let client = link.client;
-        if self.clients[client].connection != Some(number) {
-            return;
-        }
-        if self.unreachable_until[link.broker] > self.now {
-            self.closed(number, "refused");
-            return;
-        }
-        let now = self.instant();
-        self.clients[client].member.handle_connected(now);
-        self.act(client);
-    }
-
-    fn arrived(&mut self, number: u64, arrived: Arrived) {
-        let Some(link) = self.links.get_mut(&number).filter(|link| link.is_open) else { return };
-        if self.unreachable_until[link.broker] > self.now {
-            return;
-        }
-        link.queue.push_back(arrived);
-        self.serve(number);
-    }
-
-    fn is_served(&self, number: u64) -> bool {
-        self.links[&number].broker == self.host && self.loading_until <= self.now
-    }
-
-    fn serve(&mut self, number: u64) {
-        let Some(link) = self.links.get_mut(&number).filter(|link| link.serving.is_none()) else {
-            return;
-        };
-        let Some(arrived) = link.queue.pop_front() else { return };
-        let (client, broker) = (link.client, link.broker);
-        link.serving = Some(arrived.clone());
-        let answer = if broker != self.host {
-            Some(Answer::Code(ErrorCode::NOT_COORDINATOR))
-        } else if self.loading_until > self.now {
-            Some(Answer::Code(ErrorCode::COORDINATOR_LOAD_IN_PROGRESS))
-        } else if self.random.below(1000) < self.weather.refused_permille(self.is_healed()) {
-            let codes = [14, 15, 16];
-            Some(Answer::Code(ErrorCode(codes[pick(&mut self.random, 3)])))
-        } else {
-            serving::serve(&mut self.group, self.now, number, client, &arrived)
-        };
-        self.after_group();
-        if let Some(answer) = answer {
-            self.answer(number, &answer);
-        }
-    }
-
-    /// Sends what the coordinator has to say.
-    pub(crate) fn after_group(&mut self) {
-        let events = std::mem::take(&mut self.group.events);
-        events.into_iter().for_each(|event| self.note(event));
-        for ((number, _), answer) in std::mem::take(&mut self.group.answers) {
-            self.answer(number, &answer);
-        }
-    }
-
-    fn answer(&mut self, number: u64, answer: &Answer) {
-        let delay = self.delay();
-        let is_lost = self.random.below(1000) < self.weather.lost_permille(self.is_healed());
-        let Some(link) = self.links.get_mut(&number) else { return };
-        let Some(arrived) = link.serving.take().filter(|_| link.is_open) else { return };
-        let (body, code) = serving::encode(&arrived, answer);
-        link.is_mute |= self.unreachable_until[link.broker] > self.now;
-        link.last_out = link.last_out.max(self.now + delay);
-        let delay = link.last_out - self.now;
-        if is_lost {
-            self.after(delay, Happening::Closed(number));
-        } else if !link.is_mute {
-            self.after(delay, Happening::Answered(number, arrived, body, code));
-        }
-        self.serve(number);
-    }
-
-    fn answered(&mut self, number: u64, arrived: &Arrived, body: &[u8], code: i16) {
-        let Some(link) = self.links.get_mut(&number).filter(|link| link.is_open) else { return };
-        let client = link.client;
-        link.sent.pop_front();
-        let request = arrived.request.clone();
-        self.note(Event::Returned { client, request: request.clone(), code: Some(code) });
-        if let (Request::JoinGroup { .. }, 0) = (&request, code) {
-            let joined =
-                kfetch::protocol::join_group::JoinGroupResponse::decode(body, arrived.version);
-            let generation = joined.unwrap().generation_id;
-            self.note(Event::Adopted { client, generation });
-        }
-        let now = self.instant();
-        let member = &mut self.clients[client].member;
-        member.handle_answer(now, request, arrived.version, body).unwrap();
-        self.act(client);
-    }
-
     fn append(&mut self) {
         if self.now < self.weather.fault_time + Duration::from_secs(1) {
             let partition = pick(&mut self.random, self.ends.len());
@@ -585,22 +414,6 @@ impl World {
             let partition = i32::try_from(partition).unwrap();
             self.note(Event::Grown { partition, end });
             self.after(Duration::from_millis(60), Happening::Append);
-        }
-    }
-
-    /// Breaks all connections to a broker, or what the coordinator holds on them.
-    pub(crate) fn break_links(&mut self, broker: usize) {
-        let links = self.links.iter();
-        let links = links.filter(|(_, link)| link.is_open && link.broker == broker);
-        for number in links.map(|(number, _)| *number).collect::<Vec<_>>() {
-            let delay = self.delay();
-            self.after(delay, Happening::Closed(number));
-        }
-    }
-
-    pub(crate) fn break_link_of(&mut self, client: usize) {
-        if let Some(number) = self.clients[client].connection {
-            self.after(Duration::ZERO, Happening::Closed(number));
         }
     }
 
@@ -618,7 +431,7 @@ impl World {
         }
     }
 
-    fn delay(&mut self) -> Duration {
+    pub(crate) fn delay(&mut self) -> Duration {
         let slow = self.weather.slow_permille(self.is_healed());
         let ms = match self.random.below(1000) < slow {
             true => self.random.below(5000),

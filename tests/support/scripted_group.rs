@@ -12,6 +12,10 @@ use kfetch::protocol::offset_commit::{
     OffsetCommitRequest, OffsetCommitResponse, OffsetCommitResponsePartition,
     OffsetCommitResponseTopic,
 };
+use kfetch::protocol::offset_fetch::{
+    OffsetFetchRequest, OffsetFetchResponse, OffsetFetchResponseGroup,
+    OffsetFetchResponsePartition, OffsetFetchResponseTopic,
+};
 use kfetch::protocol::sync_group::{SyncGroupRequest, SyncGroupResponse};
 use kfetch::protocol::{ApiKey, ErrorCode, ResponseHeader, write_frame};
 use kfetch::wire::EncodeError;
@@ -54,8 +58,32 @@ pub(crate) fn answer(
             let request = OffsetCommitRequest::decode(body, version).unwrap();
             commit(&request).encode(version, out)
         }
+        ApiKey::OffsetFetch => {
+            let request = OffsetFetchRequest::decode(body, version).unwrap();
+            nothing_committed(&request).encode(version, out)
+        }
         other => panic!("no answer to {other:?}"),
     }
+}
+
+fn nothing_committed<'a>(request: &OffsetFetchRequest<'a>) -> OffsetFetchResponse<'a> {
+    let none = |partition| OffsetFetchResponsePartition {
+        partition_index: partition,
+        committed_offset: -1,
+        committed_leader_epoch: -1,
+        metadata: Some(""),
+        error_code: ErrorCode::NONE,
+    };
+    let groups = request.groups.iter().map(|group| {
+        let topics = group.topics.iter().flatten().map(|topic| OffsetFetchResponseTopic {
+            name: topic.name,
+            topic_id: topic.topic_id,
+            partitions: topic.partition_indexes.iter().map(none).collect(),
+        });
+        let (group_id, topics) = (group.group_id, topics.collect());
+        OffsetFetchResponseGroup { group_id, topics, error_code: ErrorCode::NONE }
+    });
+    OffsetFetchResponse { throttle_time_ms: 0, groups: groups.collect() }
 }
 
 /// Returns the frame of an answer that sends the client to another coordinator; `good` is the

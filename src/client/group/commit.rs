@@ -69,8 +69,8 @@ impl Consumer {
     ///
     /// # Errors
     ///
-    /// As [`Consumer::commit_sync`]; [`ErrorKind::InvalidArgument`] for a negative offset, and for a
-    /// member [`ErrorKind::State`] for a partition that is not assigned.
+    /// As [`Consumer::commit_sync`]; [`ErrorKind::InvalidArgument`] for a negative offset, and for
+    /// a member [`ErrorKind::State`] for a partition that is not assigned.
     pub fn commit_offsets_sync(
         &mut self,
         offsets: &[(TopicPartition, OffsetAndMetadata)],
@@ -95,7 +95,8 @@ impl Consumer {
     ///
     /// # Errors
     ///
-    /// As [`Consumer::commit_offsets_sync`] what can be told at once; the rest goes to the callback.
+    /// As [`Consumer::commit_offsets_sync`] what can be told at once; the rest goes to the
+    /// callback.
     pub fn commit_offsets_async(
         &mut self,
         offsets: &[(TopicPartition, OffsetAndMetadata)],

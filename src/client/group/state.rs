@@ -180,7 +180,14 @@ impl Group {
 fn assignors(names: &[String]) -> Result<Vec<Box<dyn Assignor>>> {
     let mut assignors: Vec<Box<dyn Assignor>> = Vec::with_capacity(names.len());
     for name in names {
-        let assignor = built_in(name)?;
+        let assignor = built_in(name).map_err(|error| {
+            let text = format!(
+                "partition.assignment.strategy: {}; there are range, roundrobin, sticky, \
+                 cooperative-sticky, and Java's classes of these",
+                error.message()
+            );
+            Error::new(ErrorKind::Config, text)
+        })?;
         if assignors.iter().any(|known| known.name() == assignor.name()) {
             let text = format!("partition.assignment.strategy names {} twice", assignor.name());
             return Err(Error::new(ErrorKind::Config, text));

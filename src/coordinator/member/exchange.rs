@@ -25,6 +25,8 @@ pub(super) struct Place {
     pub(super) member_id: String,
     /// What the application wants to join with; set while it joins.
     wish: Wish,
+    /// Whether there is a newer wish than the one that was sent.
+    is_outdated: bool,
     /// Whether JoinGroup or SyncGroup is unanswered.
     held: Held,
     /// Since when.
@@ -96,6 +98,7 @@ impl Place {
         self.phase = Phase::Out;
         self.membership = None;
         self.wish = Wish::default();
+        self.is_outdated = false;
         self.retry_at = None;
         if self.held == Held::Awaited {
             self.held = Held::GivenUp;
@@ -117,6 +120,11 @@ impl Member {
         let after_commit = self.commits.last_number();
         self.place.wish = Wish { protocols, reason, after_commit };
         if self.place.is_joining() {
+            // What has been sent says what is wished no more.
+            self.place.is_outdated = self.place.is_held() || self.place.phase != Phase::Joining;
+            if !self.place.is_held() {
+                self.join_with_newer_wish();
+            }
             return;
         }
         if self.place.phase == Phase::Out {
@@ -298,6 +306,9 @@ impl Member {
         self.place.member_id.clone_from(&membership.member_id);
         self.place.membership = Some(membership.clone());
         self.session.begin(now, &self.settings);
+        if self.join_with_newer_wish() {
+            return;
+        }
         if response.leader != response.member_id {
             self.place.phase = Phase::Syncing { protocol, assignments: Vec::new() };
             return;
@@ -313,6 +324,9 @@ impl Member {
     }
 
     fn take_assignment(&mut self, now: Instant, assignment: &[u8]) {
+        if self.join_with_newer_wish() {
+            return;
+        }
         let Phase::Syncing { protocol, .. } = &self.place.phase else { return };
         let Some(membership) = self.place.membership.clone() else { return };
         let (protocol, assignment) = (protocol.clone(), assignment.to_vec());
@@ -321,6 +335,15 @@ impl Member {
         self.place.backoff.reset();
         self.session.begin(now, &self.settings);
         self.notify(Notice::Assigned { membership, protocol, assignment });
+    }
+
+    /// Joins again at once if there is a newer wish than the one that was sent; what was sent
+    /// leads to no assignment then.
+    fn join_with_newer_wish(&mut self) -> bool {
+        if self.place.is_outdated {
+            self.place.phase = Phase::Joining;
+        }
+        std::mem::take(&mut self.place.is_outdated)
     }
 
     /// Joins again with the same wish after an error that loses nothing.
@@ -336,6 +359,7 @@ impl Member {
     fn retry_join(&mut self, now: Instant) {
         let delay = self.place.backoff.next_delay(self.settings.retry, &mut self.random);
         self.place.phase = Phase::Joining;
+        self.place.is_outdated = false;
         self.place.retry_at = Some(now + delay);
     }
 

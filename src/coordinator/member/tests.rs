@@ -8,6 +8,7 @@ mod fetches;
 mod joining;
 mod leaving;
 mod lookups;
+mod questions;
 mod sessions;
 
 use std::collections::VecDeque;
@@ -162,7 +163,7 @@ impl Bench {
         while let Some(action) = self.member.poll_action() {
             match action {
                 MemberAction::Ask(request) => self.asked.push_back(request),
-                MemberAction::AskBroker { .. } => panic!("no test lists groups"),
+                MemberAction::AskBroker { request, .. } => self.asked.push_back(request),
                 MemberAction::Send(request) => {
                     self.on_wire.push(request.clone());
                     self.asked.push_back(request);
@@ -299,7 +300,7 @@ impl Bench {
             Request::DescribeGroup { .. }
             | Request::OffsetDelete { .. }
             | Request::Brokers { .. }
-            | Request::ListGroups { .. } => panic!("no test asks for {request:?}"),
+            | Request::ListGroups { .. } => panic!("{request:?} has no answer of its own"),
             Request::OffsetFetch { partitions, .. } => {
                 let all = vec![(TopicName::new("t"), 0)];
                 let places = partitions.as_ref().unwrap_or(&all).iter();
@@ -368,7 +369,9 @@ fn fetch_body(error_code: ErrorCode, told: &[(i32, i64, ErrorCode)]) -> Vec<u8> 
 fn version_of(api: ApiKey) -> i16 {
     match api {
         ApiKey::FindCoordinator | ApiKey::Heartbeat => 4,
-        ApiKey::SyncGroup | ApiKey::LeaveGroup => 5,
+        ApiKey::SyncGroup | ApiKey::LeaveGroup | ApiKey::ListGroups => 5,
+        ApiKey::DescribeGroups => 6,
+        ApiKey::OffsetDelete => 0,
         _ => 9,
     }
 }

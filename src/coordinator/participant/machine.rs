@@ -34,8 +34,6 @@ pub struct ParticipantSettings {
 enum After {
     /// When the member joins, for this reason.
     Join(String),
-    /// When a join is under way already.
-    Wait,
     /// When the new assignment is taken on; with what comes of it.
     Take { new: BTreeSet<TopicPartition>, rejoins: bool },
     /// When the member leaves.
@@ -181,7 +179,6 @@ impl Participant {
         if let Phase::Revoking(after) = std::mem::replace(&mut self.phase, Phase::Joining) {
             match after {
                 After::Join(reason) => self.join_after_news(&reason),
-                After::Wait => {}
                 After::Take { new, rejoins } => self.assign(new, rejoins),
                 After::Leave(leaving) => self.leave(leaving),
                 After::End => self.phase = Phase::Failed,
@@ -212,6 +209,7 @@ impl Participant {
             Purpose::Watch => self.compare(&topics),
         }
         self.look_again(&topics, now);
+        self.watch.keep(topics, now);
         self.advance(now);
     }
 
@@ -306,8 +304,12 @@ impl Participant {
             Notice::Lead { membership, protocol, members, skips_assignment } => {
                 if matches!(self.phase, Phase::Joining) {
                     let lead = Lead { membership, protocol, members, skips_assignment };
+                    let known = self.watch.known(&lead.topics(), now);
                     self.phase = Phase::Leading(Box::new(lead));
-                    self.look(Purpose::Lead);
+                    match known {
+                        Some(topics) => self.run_assignor(&topics, now),
+                        None => self.look(Purpose::Lead),
+                    }
                 }
             }
             Notice::Assigned { membership, protocol, assignment } => {
@@ -377,22 +379,21 @@ impl Participant {
         self.phase = Phase::Joining;
     }
 
-    /// Loses everything; joins again unless a join is under way already.
+    /// Loses everything, and joins again. A join that crossed with the loss is as good if nothing
+    /// was owned; else it claims what is lost, and another takes its place.
     fn lose(&mut self, join: u64, reason: String) {
         if matches!(self.phase, Phase::Idle | Phase::Leaving | Phase::Failed) {
             return;
         }
         self.is_lost |= self.membership.take().is_some();
         self.watch.follow();
-        let joins = join == self.joins;
         if self.owned.is_empty() {
-            if joins {
+            if join == self.joins {
                 self.join(&reason);
             }
             return;
         }
-        let after = if joins { After::Join(reason) } else { After::Wait };
-        self.phase = Phase::Revoking(after);
+        self.phase = Phase::Revoking(After::Join(reason));
         self.tasks.push_back(Task::Lose(self.owned.iter().cloned().collect()));
     }
 

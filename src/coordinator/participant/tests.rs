@@ -194,14 +194,16 @@ fn what_is_lost_is_lost_once_and_the_member_joins_again() {
 }
 
 #[test]
-fn a_loss_that_crosses_with_a_join_loses_what_is_owned_and_does_not_join_twice() {
+fn a_loss_that_crosses_with_a_join_is_followed_by_one_that_claims_nothing() {
     let mut rig = rig(&["cooperative-sticky"]);
     rig.subscribe(topics(&["t"]));
     rig.assigned(1, "cooperative-sticky", "t", &[0]);
     rig.subscribe(topics(&["t", "u"]));
     assert_eq!(rig.take_join().1, 2);
     rig.lose(1);
-    assert_eq!(rig.take(), [Task::Lose(partitions("t", &[0]))]);
+    let (before, join, wanted) = rig.take_join();
+    assert_eq!((before, join), (vec![Task::Lose(partitions("t", &[0]))], 3));
+    assert!(wanted.owned_partitions.is_empty() && wanted.generation.is_none());
     rig.assigned(7, "cooperative-sticky", "t", &[0]);
     assert_eq!(rig.take(), [Task::Assign(partitions("t", &[0]))]);
 }
@@ -380,4 +382,31 @@ fn assignors_cannot_change_while_they_are_in_use() {
     assert_eq!(rig.participant.set_assignors(sticky()).unwrap_err().kind(), ErrorKind::State);
     let names: BTreeSet<String> = BTreeSet::from(["t".to_owned()]);
     assert_eq!(rig.participant.subscription().unwrap().topics(), Some(&names));
+}
+
+#[test]
+fn a_leader_that_knows_the_topics_asks_nobody() {
+    let mut rig = rig(&["range"]);
+    rig.subscribe(topics(&["t"]));
+    let (_, _, mine) = rig.take_join();
+    let lead = |generation| Notice::Lead {
+        membership: membership(generation),
+        protocol: "range".to_owned(),
+        members: vec![JoinedMember {
+            member_id: "me".to_owned(),
+            group_instance_id: None,
+            metadata: mine.encode().unwrap(),
+        }],
+        skips_assignment: false,
+    };
+    rig.notice(lead(1));
+    rig.answer(vec![count("t", 1)]);
+    rig.assigned(1, "range", "t", &[0]);
+    rig.rejoin(1);
+    rig.take();
+    rig.notice(lead(2));
+    let done = rig.take();
+    assert!(matches!(&done[..], [Task::Send(MemberCommand::Assign { .. })]), "{done:?}");
+    rig.assigned(2, "range", "t", &[0]);
+    assert_eq!(rig.participant.poll_timeout(), Some(rig.now + MAX_AGE), "it still watches");
 }

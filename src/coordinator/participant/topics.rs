@@ -42,12 +42,14 @@ pub(super) struct Watch {
     look_at: Option<Instant>,
     /// What the last assignment was made of, if this member made it.
     led: Option<BTreeMap<String, Option<i32>>>,
+    /// The last answer, and when it came.
+    known: Option<(Instant, Vec<TopicCount>)>,
 }
 
 impl Watch {
     pub(super) fn new(max_age: Duration, retry: BackoffLimits) -> Self {
         let (backoff, next_ask, asking, look_at) = (Backoff::default(), 0, None, None);
-        Self { max_age, retry, backoff, next_ask, asking, look_at, led: None }
+        Self { max_age, retry, backoff, next_ask, asking, look_at, led: None, known: None }
     }
 
     /// Begins a question; an earlier one is forgotten.
@@ -62,6 +64,21 @@ impl Watch {
     pub(super) fn take(&mut self, ask: u64) -> Option<Purpose> {
         let (_, purpose) = self.asking.take_if(|(asked, _)| *asked == ask)?;
         Some(purpose)
+    }
+
+    /// Keeps an answer for as long as it may be used.
+    pub(super) fn keep(&mut self, topics: Vec<TopicCount>, now: Instant) {
+        self.known = Some((now, topics));
+    }
+
+    /// Returns the last answer if it is not too old and all of these topics are in it; as in
+    /// Java, a rebalance asks nobody for what is known already.
+    pub(super) fn known(&self, names: &[String], now: Instant) -> Option<Vec<TopicCount>> {
+        let (at, topics) = self.known.as_ref()?;
+        let is_fresh = now.saturating_duration_since(*at) < self.max_age;
+        let found = existing(topics);
+        let has_all = names.iter().all(|name| found.contains_key(name.as_str()));
+        (is_fresh && has_all).then(|| topics.clone())
     }
 
     /// Says that the last question failed, or that something is missing that may yet be made.
@@ -94,7 +111,7 @@ impl Watch {
 
     /// Forgets everything: nothing is subscribed to.
     pub(super) fn stop(&mut self) {
-        (self.asking, self.look_at, self.led) = (None, None, None);
+        (self.asking, self.look_at, self.led, self.known) = (None, None, None, None);
         self.backoff.reset();
     }
 

@@ -148,3 +148,36 @@ impl<'a> Loads<'a> {
         found.is_some()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::{ClusterTopics, GroupMember, Subscription};
+    use super::*;
+    use crate::topic::TopicName;
+
+    #[test]
+    fn the_score_is_the_sum_over_pairs_of_those_in_the_search() {
+        let mut cluster = ClusterTopics::new();
+        cluster.insert(TopicName::new("t"), 15);
+        let members = ["a", "b", "c", "d"].map(|id| GroupMember {
+            member_id: id.to_owned(),
+            group_instance_id: None,
+            subscription: Subscription {
+                topics: vec![TopicName::new("t")],
+                ..Subscription::default()
+            },
+        });
+        let group = Numbered::new(&cluster, &members);
+        let subscribers = group.subscribers();
+        let lists = [0..4, 4..4, 4..5, 5..15].map(Vec::from_iter).to_vec();
+        let mut loads = Loads::new(&group, &subscribers, lists);
+        assert_eq!(loads.score(), 4 + 3 + 6 + 1 + 10 + 9);
+        assert!(!loads.is_balanced());
+        loads.fix(3);
+        assert_eq!(loads.score(), 4 + 3 + 1);
+        assert_eq!(loads.least(0), Some(1));
+        loads.transfer(0, 1);
+        loads.transfer(1, 1);
+        assert_eq!((loads.score(), loads.least(0)), (2, Some(2)));
+    }
+}

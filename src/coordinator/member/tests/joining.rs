@@ -168,3 +168,23 @@ fn a_static_member_needs_a_broker_that_knows_of_them() {
     let [Notice::Failed(error)] = &bench.notices[..] else { panic!() };
     assert_eq!((error.kind(), error.is_fatal()), (ErrorKind::UnsupportedVersion, true));
 }
+
+#[test]
+fn a_newer_wish_takes_the_place_of_the_one_that_was_sent() {
+    for api in [ApiKey::JoinGroup, ApiKey::SyncGroup] {
+        let mut bench = Bench::joined();
+        bench.join();
+        let request = bench.next(api);
+        let protocols = vec![("range".to_owned(), vec![9])];
+        let newer = protocols.clone();
+        bench.command(MemberCommand::Join { join: 1, protocols, reason: "another".to_owned() });
+        assert!(bench.asked.is_empty());
+        bench.answer_code(&request, ErrorCode::NONE);
+        let again = bench.next(ApiKey::JoinGroup);
+        assert!(matches!(&again, Request::JoinGroup { protocols, .. } if *protocols == newer));
+        assert_eq!(bench.notices, [], "{api:?}");
+        bench.answer_well(&again);
+        bench.settle();
+        assert_eq!(bench.notices, [assigned(&bench)]);
+    }
+}

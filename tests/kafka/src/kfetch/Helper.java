@@ -46,6 +46,7 @@ public final class Helper {
         Assignors.register(COMMANDS);
         NewerClients.register(COMMANDS);
         GroupOffsets.register(COMMANDS);
+        Rebalances.register(COMMANDS);
         Groups.register(COMMANDS);
         BufferedReader requests =
             new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
