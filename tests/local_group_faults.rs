@@ -13,8 +13,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use group_processes::checker::{Checker, MemberLog, check_static};
-use group_processes::event::Kind;
+use group_processes::checker::{Checker, MemberLog, check_quiet, check_static};
+use group_processes::event::{Kind, now_us};
 use group_processes::process::{Member, Spec, wait_for, wait_for_all, wait_for_owners};
 use kfetch::backoff::Random;
 use kfetch::embedded::read_offsets;
@@ -194,6 +194,13 @@ fn members_and_those_that_serve_are_killed_and_nothing_is_lost() {
             });
         }
         std::thread::park_timeout(Duration::from_millis(random.below(600)));
+        if random.below(8) == 0 {
+            // One stands still, past its session now and then, which it notices only later.
+            let place = usize::try_from(random.below(MEMBERS as u64)).unwrap();
+            group.members[place].signal(libc::SIGSTOP);
+            std::thread::park_timeout(Duration::from_millis(random.below(1500)));
+            group.members[place].signal(libc::SIGCONT);
+        }
         let any = usize::try_from(random.below(MEMBERS as u64)).unwrap();
         let holder = if random.below(2) == 0 { group.holder() } else { None };
         holders_killed += usize::from(holder.is_some() || group.holder() == Some(any));
@@ -255,4 +262,33 @@ fn a_static_member_that_is_killed_and_returns_moves_nothing() {
     wait_for_all(&mut members, &ended, &checker.ends);
     ended.extend(members.into_iter().map(Member::stop));
     checker.assert_holds(&ended);
+}
+
+#[test]
+fn a_process_that_serves_and_stands_still_for_less_than_a_session_moves_nothing() {
+    let dir = TempDir::new("local-group-frozen");
+    let writer = Writer::start(dir.path());
+    let spec = Spec::new(GROUP, TOPIC)
+        .with("log.dirs", dir.path().display())
+        .with("session.timeout.ms", "20000")
+        .with("heartbeat.interval.ms", "200");
+    let mut members: Vec<Member> =
+        ["a", "b", "c"].map(|name| Member::start(dir.path(), name, &spec)).into();
+    wait_for_owners(&mut members, PARTITIONS);
+    let from = now_us();
+    let holder = holder_of(dir.path()).expect("one of them serves");
+    let place = members.iter().position(|one| one.id() == holder).unwrap();
+    members[place].signal(libc::SIGSTOP);
+    std::thread::park_timeout(Duration::from_secs(4));
+    members[place].signal(libc::SIGCONT);
+    let before = members[place].count(Kind::CommitDone);
+    wait_for("it goes on", &mut members, |members| {
+        members[place].count(Kind::CommitDone) > before + 10
+    });
+    let logs: Vec<MemberLog> = members.iter_mut().map(|one| one.log().clone()).collect();
+    assert_eq!(check_quiet(&logs, from, now_us()), []);
+    let checker = Checker { exactly_once: true, ..Checker::new(TOPIC, &writer.end()) };
+    wait_for_all(&mut members, &[], &checker.ends);
+    let logs: Vec<MemberLog> = members.into_iter().map(Member::stop).collect();
+    checker.assert_holds(&logs);
 }

@@ -79,6 +79,8 @@ impl Scene {
         Spec::new(&self.topic, &self.topic)
             .with("bootstrap.servers", self.cluster().bootstrap())
             .with("heartbeat.interval.ms", "300")
+            // A frozen broker is given up soon.
+            .with("request.timeout.ms", "5000")
     }
 
     /// Returns the same for a member that is soon missed.
@@ -213,6 +215,19 @@ fn the_coordinator_dies_and_the_group_stands_still() {
         assert_ne!(second, first);
         cluster.broker(first).start();
         wait_for_replicas(cluster, "coordinator");
+    });
+}
+
+#[test]
+fn the_coordinator_freezes_and_the_group_stands_still() {
+    stands_still("frozen", "range", |scene| {
+        let cluster = scene.cluster();
+        let first = coordinator(cluster, "frozen");
+        cluster.broker(first).pause();
+        scene.wait_for_commits(3);
+        cluster.broker(first).resume();
+        scene.wait_for_commits(3);
+        wait_for_replicas(cluster, "frozen");
     });
 }
 

@@ -14,7 +14,7 @@
 //! | I17 repeats | what comes again had not been committed |
 //! | I21 static, I23 quiet | faults that are no concern of the group's move nothing |
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::event::{Event, Kind};
 use super::runs::{End, Reader, Run};
@@ -24,6 +24,25 @@ use super::runs::{End, Reader, Run};
 pub(crate) struct MemberLog {
     pub(crate) name: String,
     pub(crate) events: Vec<Event>,
+}
+
+impl MemberLog {
+    /// Returns the partitions that it has in the end, or had when it was killed, sorted.
+    pub(crate) fn owned(&self) -> Vec<String> {
+        let mut owned = BTreeSet::new();
+        for event in &self.events {
+            let names = event.spans.iter().map(|span| &span.partition);
+            match event.kind {
+                Kind::Assigned => owned.extend(names),
+                Kind::Revoked | Kind::Lost => {
+                    owned.retain(|one| !names.clone().any(|gone| gone == *one))
+                }
+                Kind::Stopped => owned.clear(),
+                _ => {}
+            }
+        }
+        owned.into_iter().cloned().collect()
+    }
 }
 
 /// A broken rule.
@@ -239,27 +258,23 @@ pub(crate) fn check_quiet(logs: &[MemberLog], from_us: u64, until_us: u64) -> Ve
     found
 }
 
-/// Returns what moved when a static member was there again within its session (I21): others hear
-/// nothing, and it has what it had.
+/// Returns what moved when a static member that was killed was there again within its session (I21):
+/// others hear nothing, and it has what it had.
 pub(crate) fn check_static(
     before: &MemberLog,
     after: &MemberLog,
     others: &[MemberLog],
 ) -> Vec<Violation> {
     let last =
-        |log: &MemberLog, kind| log.events.iter().rev().find(|event| event.kind == kind).cloned();
-    let names = |event: &Event| -> Vec<String> {
-        event.spans.iter().map(|span| span.partition.clone()).collect()
-    };
+        |log: &MemberLog, kind| log.events.iter().rev().find(|one| one.kind == kind).cloned();
+    let has = |log: &MemberLog| Some((last(log, Kind::Assigned)?.generation, log.owned()));
     let mut found = Vec::new();
-    let had = last(before, Kind::Assigned).map(|event| (event.generation, names(&event)));
-    let has = last(after, Kind::Assigned).map(|event| (event.generation, names(&event)));
+    let (had, has) = (has(before), has(after));
     if had.is_none() || had != has {
         found.push(violation("I21 static", format!("had {had:?}, has {has:?}")));
     }
-    let from = last(before, Kind::Killed).or_else(|| last(before, Kind::Stopped));
+    let from = last(before, Kind::Killed).map_or(0, |event| event.at_us);
     let until = after.events.last().map_or(u64::MAX, |event| event.at_us);
-    let from = from.map_or(0, |event| event.at_us);
     let moved = check_quiet(others, from, until);
     found.extend(moved.into_iter().map(|one| violation("I21 static", one.text)));
     found

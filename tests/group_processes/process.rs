@@ -124,21 +124,7 @@ impl Member {
 
     /// Returns the partitions that it has, sorted.
     pub(crate) fn owned(&mut self) -> Vec<String> {
-        let mut owned = Vec::new();
-        for event in self.events() {
-            let names = event.spans.iter().map(|span| &span.partition);
-            match event.kind {
-                Kind::Assigned => owned.extend(names.cloned()),
-                Kind::Revoked | Kind::Lost => {
-                    let gone: Vec<&String> = names.collect();
-                    owned.retain(|one| !gone.contains(&one));
-                }
-                Kind::Stopped => owned.clear(),
-                _ => {}
-            }
-        }
-        owned.sort();
-        owned
+        self.log().owned()
     }
 
     /// Returns how many events of a kind there were.

@@ -72,7 +72,7 @@ public final class GroupMember implements ConsumerRebalanceListener {
             commit(List.copyOf(progress.keySet()));
         }
         consumer.close();
-        print("stopped", "", "");
+        write("stopped", System.nanoTime(), -1, "", "");
     }
 
     private void take(ConsumerRecords<byte[], byte[]> records) {
@@ -156,11 +156,16 @@ public final class GroupMember implements ConsumerRebalanceListener {
     }
 
     private void print(String event, long nanos, String spans, String text) {
+        write(event, nanos, consumer.groupMetadata().generationId(), spans, text);
+    }
+
+    private static void write(String event, long nanos, int generation, String spans,
+            String text) {
         String plain = text.replaceAll("[\"\\\\\\p{Cntrl}]", " ");
         // One write, so that lines of the log do not get into it.
         byte[] line = String.format(
             "{\"event\":\"%s\",\"t\":%d,\"generation\":%d,\"partitions\":\"%s\",\"text\":\"%s\"}%n",
-            event, nanos / 1000, consumer.groupMetadata().generationId(), spans.trim(), plain)
+            event, nanos / 1000, generation, spans.trim(), plain)
             .getBytes(StandardCharsets.UTF_8);
         System.out.write(line, 0, line.length);
         System.out.flush();
