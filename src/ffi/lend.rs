@@ -38,8 +38,8 @@ impl<T> Guarded<T> {
         self.run(Some(NonNull::from(content).cast()), callback);
     }
 
-    /// Runs a callback that was not given the content: meanwhile [`Guarded::is_lent`] tells calls of
-    /// this thread on the handle why they are refused.
+    /// Runs a callback that was not given the content: meanwhile [`Guarded::is_lent`] tells calls
+    /// of this thread on the handle why they are refused.
     pub(super) fn lend_nothing(&self, callback: impl FnOnce()) {
         self.run(None, callback);
     }
