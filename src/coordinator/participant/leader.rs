@@ -18,7 +18,6 @@ pub(super) struct Lead {
     pub(super) membership: Membership,
     pub(super) protocol: String,
     pub(super) members: Vec<JoinedMember>,
-    pub(super) skips_assignment: bool,
 }
 
 impl Lead {

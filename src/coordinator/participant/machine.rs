@@ -303,7 +303,12 @@ impl Participant {
             Notice::Lost { join, reason } => self.lose(join, reason),
             Notice::Lead { membership, protocol, members, skips_assignment } => {
                 if matches!(self.phase, Phase::Joining) {
-                    let lead = Lead { membership, protocol, members, skips_assignment };
+                    let lead = Lead { membership, protocol, members };
+                    if skips_assignment {
+                        // The assignment that it made in an earlier life is about to come.
+                        self.watch.resume(lead.topics());
+                        return self.look(Purpose::Watch);
+                    }
                     let known = self.watch.known(&lead.topics(), now);
                     self.phase = Phase::Leading(Box::new(lead));
                     match known {
@@ -519,6 +524,10 @@ impl Participant {
 
     /// Runs the assignor over what there is.
     fn run_assignor(&mut self, topics: &[TopicCount], now: Instant) {
+        if !matches!(self.phase, Phase::Leading(_)) {
+            // It has been thrown out meanwhile.
+            return;
+        }
         let Phase::Leading(lead) = std::mem::replace(&mut self.phase, Phase::Joining) else {
             return;
         };
@@ -529,9 +538,6 @@ impl Participant {
             (name, count)
         });
         self.watch.lead(counts.collect());
-        if lead.skips_assignment {
-            return;
-        }
         match lead.run(&mut self.assignors, topics) {
             Ok(LedGroup { assignments, unreadable }) => {
                 let generation = lead.membership.generation;
@@ -551,7 +557,9 @@ impl Participant {
 
     /// Joins again if what the assignment was made of has changed.
     fn compare(&mut self, topics: &[TopicCount]) {
-        if let Some(name) = self.watch.changed(&existing(topics)) {
+        let found = existing(topics);
+        self.watch.see(&found);
+        if let Some(name) = self.watch.changed(&found) {
             self.wish = Some(format!("the partitions of topic {name} have changed"));
         }
     }

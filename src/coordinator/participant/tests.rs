@@ -389,16 +389,7 @@ fn a_leader_that_knows_the_topics_asks_nobody() {
     let mut rig = rig(&["range"]);
     rig.subscribe(topics(&["t"]));
     let (_, _, mine) = rig.take_join();
-    let lead = |generation| Notice::Lead {
-        membership: membership(generation),
-        protocol: "range".to_owned(),
-        members: vec![JoinedMember {
-            member_id: "me".to_owned(),
-            group_instance_id: None,
-            metadata: mine.encode().unwrap(),
-        }],
-        skips_assignment: false,
-    };
+    let lead = |generation| leads(generation, &mine, false);
     rig.notice(lead(1));
     rig.answer(vec![count("t", 1)]);
     rig.assigned(1, "range", "t", &[0]);
@@ -409,4 +400,64 @@ fn a_leader_that_knows_the_topics_asks_nobody() {
     assert!(matches!(&done[..], [Task::Send(MemberCommand::Assign { .. })]), "{done:?}");
     rig.assigned(2, "range", "t", &[0]);
     assert_eq!(rig.participant.poll_timeout(), Some(rig.now + MAX_AGE), "it still watches");
+}
+
+/// The word that this member leads, alone.
+fn leads(generation: i32, mine: &Wanted, skips_assignment: bool) -> Notice {
+    Notice::Lead {
+        membership: membership(generation),
+        protocol: "range".to_owned(),
+        members: vec![JoinedMember {
+            member_id: "me".to_owned(),
+            group_instance_id: None,
+            metadata: mine.encode().unwrap(),
+        }],
+        skips_assignment,
+    }
+}
+
+#[test]
+fn a_leader_that_returns_to_its_assignment_watches_what_that_was_made_of() {
+    for answer_comes_first in [true, false] {
+        let mut rig = rig(&["range"]);
+        rig.subscribe(topics(&["t"]));
+        let (_, _, mine) = rig.take_join();
+        rig.holds = true;
+        rig.notice(leads(1, &mine, true));
+        if answer_comes_first {
+            rig.answer(vec![count("t", 1)]);
+        }
+        rig.assigned(1, "range", "t", &[0]);
+        if !answer_comes_first {
+            // In the middle of the callback.
+            rig.answer(vec![count("t", 1)]);
+        }
+        rig.participant.handle_assigned(rig.now);
+        rig.holds = false;
+        rig.now = rig.participant.poll_timeout().expect("a look at the topics");
+        rig.participant.handle_timeout(rig.now);
+        rig.run();
+        rig.take();
+        rig.participant.handle_topics(2, Ok(vec![count("t", 2)]), rig.now);
+        rig.run();
+        let (before, ..) = rig.take_join();
+        assert_eq!(before, [Task::Revoke(partitions("t", &[0]))], "the partitions changed");
+    }
+}
+
+#[test]
+fn topics_that_come_after_a_leader_was_thrown_out_change_nothing() {
+    let mut rig = rig(&["cooperative-sticky"]);
+    rig.subscribe(topics(&["t"]));
+    let (_, _, mine) = rig.take_join();
+    rig.assigned(1, "cooperative-sticky", "t", &[0]);
+    rig.rejoin(1);
+    rig.notice(leads(2, &mine, false));
+    rig.holds = true;
+    rig.lose(2);
+    rig.answer(vec![count("t", 1)]);
+    rig.participant.handle_revoked(&partitions("t", &[0]), rig.now);
+    rig.run();
+    let (before, join, _) = rig.take_join();
+    assert_eq!((before.last(), join), (Some(&Task::Lose(partitions("t", &[0]))), 3));
 }

@@ -42,14 +42,25 @@ pub(super) struct Watch {
     look_at: Option<Instant>,
     /// What the last assignment was made of, if this member made it.
     led: Option<BTreeMap<String, Option<i32>>>,
+    /// Whether it made it before it was started again, so that only the names are known.
+    is_resumed: bool,
     /// The last answer, and when it came.
     known: Option<(Instant, Vec<TopicCount>)>,
 }
 
 impl Watch {
     pub(super) fn new(max_age: Duration, retry: BackoffLimits) -> Self {
-        let (backoff, next_ask, asking, look_at) = (Backoff::default(), 0, None, None);
-        Self { max_age, retry, backoff, next_ask, asking, look_at, led: None, known: None }
+        Self {
+            max_age,
+            retry,
+            backoff: Backoff::default(),
+            next_ask: 0,
+            asking: None,
+            look_at: None,
+            led: None,
+            is_resumed: false,
+            known: None,
+        }
     }
 
     /// Begins a question; an earlier one is forgotten.
@@ -101,7 +112,21 @@ impl Watch {
 
     /// Remembers what an assignment was made of.
     pub(super) fn lead(&mut self, topics: BTreeMap<String, Option<i32>>) {
-        self.led = Some(topics);
+        (self.led, self.is_resumed) = (Some(topics), false);
+    }
+
+    /// Remembers of which topics an assignment was made before this member was started again.
+    pub(super) fn resume(&mut self, names: Vec<String>) {
+        let names = names.into_iter().map(|name| (name, None));
+        (self.led, self.is_resumed) = (Some(names.collect()), true);
+    }
+
+    /// Takes what is there for what that assignment was made of.
+    pub(super) fn see(&mut self, found: &BTreeMap<&str, i32>) {
+        if std::mem::take(&mut self.is_resumed) {
+            let led = self.led.iter_mut().flatten();
+            led.for_each(|(name, count)| *count = found.get(name.as_str()).copied());
+        }
     }
 
     /// Forgets it: another leads.
