@@ -175,7 +175,8 @@ fn coordinator(cluster: &Cluster, group: &str) -> u32 {
 
 fn committed(cluster: &Cluster, group: &str) -> BTreeMap<String, i64> {
     let rows = helper().expect("group_offsets", &[&cluster.bootstrap(), group], &[]);
-    rows.into_iter().map(|row| (row[0].clone(), row[1].parse().unwrap())).collect()
+    let offset = |row: Vec<String>| (format!("{}-{}", row[0], row[1]), row[2].parse().unwrap());
+    rows.into_iter().map(offset).collect()
 }
 
 /// Waits until all replicas are there, so that the next broker may go.

@@ -8,9 +8,7 @@ import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.ConsumerGroupDescription;
 import org.apache.kafka.clients.admin.MemberDescription;
 import org.apache.kafka.clients.admin.NewPartitions;
-import org.apache.kafka.clients.consumer.OffsetAndMetadata;
 import org.apache.kafka.common.KafkaFuture;
-import org.apache.kafka.common.TopicPartition;
 
 /** What an administrator sees of groups: the first argument of each command is the bootstrap. */
 final class Groups {
@@ -20,7 +18,6 @@ final class Groups {
 
     static void register(Map<String, Helper.Command> commands) {
         commands.put("group_describe", Groups::describe);
-        commands.put("group_offsets", Groups::offsets);
         commands.put("create_partitions", Groups::createPartitions);
     }
 
@@ -52,19 +49,6 @@ final class Groups {
                 member.assignment().topicPartitions().forEach(one -> row.add(one.toString()));
                 answer.add(row);
             }
-            return answer;
-        }
-    }
-
-    /** Arguments: group. A row for each partition with a committed offset. */
-    private static List<List<String>> offsets(List<String> arguments, List<List<String>> rows)
-            throws Exception {
-        try (Admin admin = admin(arguments)) {
-            Map<TopicPartition, OffsetAndMetadata> found = get(
-                admin.listConsumerGroupOffsets(arguments.get(1)).partitionsToOffsetAndMetadata());
-            List<List<String>> answer = new ArrayList<>();
-            found.forEach((partition, offset) ->
-                answer.add(List.of(partition.toString(), Long.toString(offset.offset()))));
             return answer;
         }
     }
