@@ -61,6 +61,8 @@ pub(crate) struct Checker {
     pub(crate) exactly_once: bool,
     /// Whether generations begin anew during the test, so that they identify nothing.
     pub(crate) generations_restart: bool,
+    /// Whether members commit that do not say so.
+    pub(crate) commits_silently: bool,
     /// Whether members that were killed or lost their partitions could have been without knowing.
     pub(crate) has_zombies: bool,
 }
@@ -91,7 +93,7 @@ impl Checker {
         for (partition, runs) in &mut runs {
             runs.sort_by_key(|run| run.from_us);
             let commits = Commits::of(partition, logs);
-            found.extend(runs.iter().filter_map(|run| commits.check(run)));
+            found.extend(runs.iter().filter_map(|run| commits.check(run, self.commits_silently)));
             found.extend(runs.iter().filter_map(|run| check_skip(run, runs)));
             found.extend(self.check_exclusive(runs));
         }
@@ -181,9 +183,9 @@ impl Commits {
         commits
     }
 
-    /// Holds a run's start to what was committed before it. Where nobody says when it commits,
-    /// only what was delivered bounds it.
-    fn check(&self, run: &Run) -> Option<Violation> {
+    /// Holds a run's start to what was committed before it. Where some commit without a word, only
+    /// what was delivered bounds it from above.
+    fn check(&self, run: &Run, some_are_silent: bool) -> Option<Violation> {
         let start = run.start?;
         let highest = |list: &[(u64, i64)]| {
             let before = list.iter().filter(|(at, _)| *at <= run.from_us);
@@ -195,7 +197,7 @@ impl Commits {
             let text = format!("{member} begins {partition} at {start}, committed {acknowledged}");
             return Some(violation("I17 repeats", text));
         }
-        if start > sent && !self.sent.is_empty() {
+        if start > sent && !some_are_silent {
             let text = format!("{member} begins {partition} at {start}, sent were {sent}");
             return Some(violation("I6 start", text));
         }
