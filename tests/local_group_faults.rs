@@ -127,9 +127,10 @@ impl<'a> Group<'a> {
         self.members.iter().position(|member| member.id() == holder)
     }
 
-    fn kill(&mut self, place: usize) {
-        let killed = self.members.remove(place);
-        self.ended.push(killed.kill());
+    /// Ends the member of a place by a kill, or in order, and starts another there.
+    fn replace(&mut self, place: usize, end: fn(Member) -> MemberLog) {
+        let member = self.members.remove(place);
+        self.ended.push(end(member));
         let new = self.start(place);
         self.members.insert(place, new);
     }
@@ -215,7 +216,11 @@ fn members_and_those_that_serve_are_killed_and_nothing_is_lost() {
         let any = usize::try_from(random.below(MEMBERS as u64)).unwrap();
         let holder = if random.below(2) == 0 { group.holder() } else { None };
         holders_killed += usize::from(holder.is_some() || group.holder() == Some(any));
-        group.kill(holder.unwrap_or(any));
+        group.replace(holder.unwrap_or(any), Member::kill);
+        if kill % 10 == 9 {
+            // The next one stops in order, and hands the group over if it serves it.
+            group.replace((any + 1) % MEMBERS, Member::stop);
+        }
     }
     let took = started.elapsed();
     wait_for_owners(&mut group.members, PARTITIONS);
