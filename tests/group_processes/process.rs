@@ -143,6 +143,8 @@ impl Member {
 
     /// Ends the process in order and returns its log.
     pub(crate) fn stop(mut self) -> MemberLog {
+        // Before that it does not know how to.
+        self.process.wait_for("\"started\"", LIMIT);
         self.process.signal(libc::SIGTERM);
         let status = self.process.wait(LIMIT);
         let stopped = self.log().events.last().is_some_and(|last| last.kind == Kind::Stopped);
