@@ -118,6 +118,22 @@ fn start_member(directory: &TempDir, arguments: &[&str], checked: bool) -> Proce
 }
 
 #[test]
+fn members_in_cpp_and_python_write_what_a_topic_holds_once() {
+    let (_directory, source) = log_dir();
+    let script = path("ffi-examples/python/consume.py");
+    let arguments = |group| ["numbers".to_owned(), source.clone(), format!("group.id={group}")];
+    let written = run_checked(&example("consume_cpp"), &arguments("cpp"), true);
+    assert_eq!(sorted(&written), expected("numbers"));
+    assert_eq!(sorted(&run(&example("consume_cpp"), &arguments("cpp"))), [""; 0]);
+    let python_arguments = |group| {
+        let script = script.to_str().unwrap().to_owned();
+        [vec![script], arguments(group).to_vec()].concat()
+    };
+    assert_eq!(sorted(&run(&python(), &python_arguments("python"))), expected("numbers"));
+    assert_eq!(sorted(&run(&python(), &python_arguments("python"))), [""; 0]);
+}
+
+#[test]
 fn members_of_a_group_share_a_topic_and_the_next_goes_on_where_they_stopped() {
     let cluster = Cluster::shared();
     cluster.create_topic("example-group", 2, &[]);

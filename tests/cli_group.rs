@@ -378,3 +378,23 @@ fn groups_of_a_log_directory_are_described_reset_and_deleted() {
     assert_eq!(group("describe", &["--json"]).well(), "[]\n");
     assert_eq!(group("list", &[]).well(), "");
 }
+
+#[test]
+fn the_groups_of_a_brokers_directory_are_its_own() {
+    let directory = TempDir::new("cli-group-broker");
+    let path = directory.path();
+    let dirs = ["--log-dirs", path.to_str().unwrap()];
+    run(kfetch(["log", "generate", "-q", "-t", "owned", "--records", "9", dirs[1]])).well();
+    fs::write(path.join("meta.properties"), "version=1\n").unwrap();
+    let before = files(path);
+    for command in [
+        &["group", "reset", "g", "-t", "owned", "--to", "0"][..],
+        &["group", "delete-offsets", "g", "-t", "owned"],
+        &["cat", "-g", "g", "-t", "owned", "-e"],
+    ] {
+        let text = run(kfetch(command.iter().chain(&dirs))).ended(1);
+        assert!(text.contains("belongs to a broker: it has meta.properties"), "{text}");
+    }
+    assert_eq!(run(kfetch(["group", "list"].iter().chain(&dirs))).well(), "");
+    assert!(files(path) == before, "something was written");
+}

@@ -2,12 +2,17 @@
 // exceptions for its errors.
 //
 //     consume_cpp orders bootstrap.servers=localhost:9092
+//     consume_cpp orders bootstrap.servers=localhost:9092 group.id=billing
+//
+// With a group it reads what the group assigns to it, and commits what it has written.
 //
 // A record's key and value are string_views into the memory that the network or a file filled;
 // they are valid as long as the Records that they came from.
 #include <kfetch.h>
 
 #include <cstdint>
+#include <exception>
+#include <functional>
 #include <iostream>
 #include <memory>
 #include <optional>
@@ -43,6 +48,12 @@ public:
     {
         call(kfetch_config_set, handle_.get(), name.c_str(), value.c_str());
     }
+    bool has(const std::string &name) const
+    {
+        std::size_t length = 0;
+        kfetch_config_get(handle_.get(), name.c_str(), nullptr, 0, &length, nullptr);
+        return length > 0;
+    }
     const kfetch_config *get() const { return handle_.get(); }
 
 private:
@@ -62,6 +73,7 @@ class Records {
 public:
     explicit Records(kfetch_records *handle) : handle_(handle, kfetch_records_free) {}
 
+    const kfetch_records *get() const { return handle_.get(); }
     std::size_t size() const { return kfetch_records_count(handle_.get()); }
 
     // Calls `take(run, record)` for each record; they come out of the handle in bulk.
@@ -97,12 +109,17 @@ private:
 
 class Consumer {
 public:
+    using Rebalance = std::function<void(kfetch_rebalance_event, std::size_t count)>;
+
     explicit Consumer(const Config &config)
     {
         kfetch_consumer *consumer = nullptr;
         call(kfetch_consumer_new, config.get(), &consumer);
         handle_.reset(consumer);
     }
+    // The callback knows where this is.
+    Consumer(const Consumer &) = delete;
+    Consumer &operator=(const Consumer &) = delete;
 
     std::vector<std::int32_t> partitions_for(const std::string &topic)
     {
@@ -126,17 +143,59 @@ public:
         call(kfetch_consumer_assign, handle_.get(), names.data(), names.size());
     }
 
+    // Joins the group; `rebalance` is called inside of poll and close.
+    void subscribe(const std::string &topic, Rebalance rebalance)
+    {
+        rebalance_ = std::move(rebalance);
+        call(kfetch_consumer_set_rebalance_callback, handle_.get(), rebalanced,
+             static_cast<void *>(this));
+        const char *name = topic.c_str();
+        call(kfetch_consumer_subscribe, handle_.get(), &name, std::size_t{1});
+    }
+
+    void commit(const Records &records)
+    {
+        call(kfetch_consumer_commit_records, handle_.get(), records.get(), KFETCH_TIMEOUT_NONE);
+    }
+
     // Nothing after the time has passed or a signal handler ran.
     std::optional<Records> poll(std::uint32_t timeout_ms)
     {
         kfetch_records *records = nullptr;
         call(kfetch_consumer_poll, handle_.get(), timeout_ms, &records);
-        return records == nullptr ? std::nullopt : std::optional<Records>(Records(records));
+        const auto found = records == nullptr ? std::nullopt : std::optional(Records(records));
+        rethrow();
+        return found;
     }
 
-    void close() { call(kfetch_consumer_close, handle_.get(), 5000U); }
+    void close()
+    {
+        call(kfetch_consumer_close, handle_.get(), 5000U);
+        rethrow();
+    }
 
 private:
+    // An exception must not pass through the library: it is kept until the call is back.
+    static void rebalanced(kfetch_consumer *, kfetch_rebalance_event event,
+                           const kfetch_topic_partition *, std::size_t count,
+                           void *opaque) noexcept
+    {
+        Consumer &consumer = *static_cast<Consumer *>(opaque);
+        try {
+            consumer.rebalance_(event, count);
+        } catch (...) {
+            consumer.thrown_ = std::current_exception();
+        }
+    }
+
+    void rethrow()
+    {
+        if (thrown_)
+            std::rethrow_exception(std::exchange(thrown_, nullptr));
+    }
+
+    Rebalance rebalance_;
+    std::exception_ptr thrown_;
     std::unique_ptr<kfetch_consumer, decltype(&kfetch_consumer_free)> handle_{
         nullptr, kfetch_consumer_free};
 };
@@ -144,10 +203,18 @@ private:
 void consume(const std::string &topic, const Config &config)
 {
     Consumer consumer(config);
-    const std::vector<std::int32_t> partitions = consumer.partitions_for(topic);
-    consumer.assign(topic, partitions);
-    std::size_t ended = 0;
-    while (ended < partitions.size()) {
+    const bool is_member = config.has("group.id");
+    std::size_t owned = 0, ended = 0;
+    if (is_member) {
+        consumer.subscribe(topic, [&owned](kfetch_rebalance_event event, std::size_t count) {
+            owned = event == KFETCH_REBALANCE_EVENT_ASSIGNED ? owned + count : owned - count;
+        });
+    } else {
+        const std::vector<std::int32_t> partitions = consumer.partitions_for(topic);
+        consumer.assign(topic, partitions);
+        owned = partitions.size();
+    }
+    while (owned == 0 || ended < owned) {
         const std::optional<Records> records = consumer.poll(KFETCH_TIMEOUT_NONE);
         if (!records)
             continue;
@@ -161,6 +228,8 @@ void consume(const std::string &topic, const Config &config)
                 throw Error(event.status, event.text);
             ended += event.kind == KFETCH_EVENT_KIND_END ? 1 : 0;
         });
+        if (is_member)
+            consumer.commit(*records);
     }
     consumer.close();
 }
@@ -175,6 +244,7 @@ int main(int argc, char **argv)
         Config config;
         config.set("auto.offset.reset", "earliest");
         config.set("enable.partition.eof", "true");
+        config.set("enable.auto.commit", "false");
         for (int i = 2; i < argc; i++) {
             const std::string argument = argv[i];
             const std::size_t equals = argument.find('=');

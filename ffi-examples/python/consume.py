@@ -1,7 +1,9 @@
 """Reads a topic to its end from Python, over the C header, by cffi.
 
     consume.py orders bootstrap.servers=localhost:9092
+    consume.py orders bootstrap.servers=localhost:9092 group.id=billing
 
+With a group it reads what the group assigns to it and commits what it has written.
 The records of a poll come into one array by one call; what is done per record here is plain
 Python on that array, without a call into the library. Needs `cffi`; the header and the library
 are found beside this file's repository, or by KFETCH_HEADER and KFETCH_LIBRARY.
@@ -91,6 +93,23 @@ class Consumer:
         call(lib.kfetch_consumer_assign, self.handle, partitions, count)
         return count
 
+    def subscribe(self, topic, rebalanced):
+        """Joins the group; `rebalanced(event, count)` is called inside of poll and close."""
+
+        # cffi prints what a callback raises and goes on: nothing passes through the library.
+        @ffi.callback("kfetch_rebalance_callback")
+        def callback(_consumer, event, _partitions, count, _opaque):
+            rebalanced(event, count)
+
+        self.callback = callback  # lives as long as the consumer
+        call(lib.kfetch_consumer_set_rebalance_callback, self.handle, callback, ffi.NULL)
+        name = ffi.new("char[]", topic.encode())
+        call(lib.kfetch_consumer_subscribe, self.handle, ffi.new("char *[]", [name]), 1)
+
+    def commit(self, records):
+        """Commits that all records of a handle have been processed."""
+        call(lib.kfetch_consumer_commit_records, self.handle, records, TIMEOUT_NONE)
+
     def poll(self, timeout_ms=TIMEOUT_NONE):
         """Returns a handle that frees itself, or None; a signal ends the wait so that Python's
         handlers run."""
@@ -123,11 +142,22 @@ def data(cell):
 def main(topic, *arguments):
     """Writes each record of a topic to stdout."""
     properties = {"auto.offset.reset": "earliest", "enable.partition.eof": "true"}
+    properties["enable.auto.commit"] = "false"
     properties.update(argument.split("=", 1) for argument in arguments)
     out = sys.stdout.buffer
+    is_member = "group.id" in properties
+    owned = ended = 0
+
+    def rebalanced(event, count):
+        nonlocal owned
+        owned += count if event == lib.KFETCH_REBALANCE_EVENT_ASSIGNED else -count
+
     with Consumer(properties) as consumer:
-        running = consumer.assign_topic(topic)
-        while running:
+        if is_member:
+            consumer.subscribe(topic, rebalanced)
+        else:
+            owned = consumer.assign_topic(topic)
+        while owned == 0 or ended < owned:
             records = consumer.poll()
             if records is None:
                 continue
@@ -139,7 +169,9 @@ def main(topic, *arguments):
             for event in events[0 : count[0]] if count[0] else ():
                 if event.kind == lib.KFETCH_EVENT_KIND_FAILED and event.is_sticky:
                     raise KfetchError(ffi.string(event.text).decode())
-                running -= event.kind == lib.KFETCH_EVENT_KIND_END
+                ended += event.kind == lib.KFETCH_EVENT_KIND_END
+            if is_member:
+                consumer.commit(records)
 
 
 if __name__ == "__main__":

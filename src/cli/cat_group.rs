@@ -20,7 +20,7 @@ use crate::message;
 use crate::output::Output;
 use crate::progress::{Progress, waiting_for};
 use crate::settings;
-use crate::start::{Deadline, Patience, Wanted, find, no_answer};
+use crate::start::{Deadline, Patience, Wanted, find, no_answer, refuse_brokers_groups};
 use crate::start_at::{OffsetArg, StartAt};
 
 /// Few polls for many records.
@@ -122,6 +122,7 @@ impl GroupCat {
             config.set("auto.offset.reset", "earliest")?;
         }
         let config = config.consumer()?;
+        refuse_brokers_groups(&config.source)?;
         let patience = Patience::new(config.default_api_timeout);
         let deadline = Deadline::after(config.default_api_timeout);
         let output = Output::new()?;

@@ -20,7 +20,7 @@ use crate::output::Output;
 use crate::progress::{Progress, waiting_for};
 use crate::settings;
 use crate::source_args::SourceArgs;
-use crate::start::Deadline;
+use crate::start::{Deadline, refuse_brokers_groups};
 
 /// `GROUP_ID_NOT_FOUND`.
 const GROUP_ID_NOT_FOUND: i16 = 69;
@@ -83,6 +83,7 @@ impl<'a> Client<'a> {
     pub(crate) fn consumer(&self, group: &str) -> Outcome<Consumer> {
         let config = settings::config(self.args)?.with("group.id", group)?;
         let config = config.with("enable.auto.commit", "false")?;
+        refuse_brokers_groups(&self.source)?;
         Ok(Consumer::with_engine(&self.engine, config.consumer()?)?)
     }
 

@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use kfetch::client::config::ConsumerConfig;
+use kfetch::client::config::{ConsumerConfig, Source};
+use kfetch::embedded::refuse_brokers;
 use kfetch::{Consumer, Engine, Error, ErrorKind, Logger, Offset, TopicPartition};
 
 use crate::failure::{Failure, Outcome};
@@ -83,6 +84,21 @@ impl Patience {
     pub(crate) fn is_over(&mut self) -> bool {
         let limit = self.limit;
         self.deadline.get_or_insert_with(|| Deadline::after(limit)).left().is_zero()
+    }
+}
+
+/// Refuses to serve the groups of a broker's own directory: only the broker may.
+///
+/// # Errors
+///
+/// What the library says of the first log directory, where the groups are.
+pub(crate) fn refuse_brokers_groups(source: &Source) -> Outcome {
+    match source {
+        Source::LogDirs(log_dirs) => match log_dirs.first() {
+            Some(first) => Ok(refuse_brokers(first)?),
+            None => Ok(()),
+        },
+        _ => Ok(()),
     }
 }
 
