@@ -29,6 +29,7 @@ const MEMBERS: usize = 4;
 const PARTITIONS: usize = 6;
 const TOPIC: &str = "t";
 const GROUP: &str = "g";
+const STRATEGIES: [&str; 3] = ["range", "cooperative-sticky", "sticky,cooperative-sticky"];
 /// Replays the choices of a run, though not the moments at which they strike.
 const SEED: &str = "KFETCH_TEST_SEED";
 
@@ -81,14 +82,16 @@ fn append(writer: &mut LogWriter, count: usize) {
 /// The members of one directory, by their places.
 struct Group<'a> {
     directory: &'a Path,
+    strategies: &'a str,
     members: Vec<Member>,
     ended: Vec<MemberLog>,
     started: usize,
 }
 
 impl<'a> Group<'a> {
-    fn new(directory: &'a Path) -> Self {
-        let mut group = Self { directory, members: Vec::new(), ended: Vec::new(), started: 0 };
+    fn new(directory: &'a Path, strategies: &'a str) -> Self {
+        let (members, ended) = (Vec::new(), Vec::new());
+        let mut group = Self { directory, strategies, members, ended, started: 0 };
         for place in 0..MEMBERS {
             let member = group.start(place);
             group.members.push(member);
@@ -96,16 +99,23 @@ impl<'a> Group<'a> {
         group
     }
 
-    /// Starts the member of a place; that of every other place is a static one.
+    /// Starts the member of a place: that of every other place is a static one, that of the first
+    /// commits from time to time without a word.
     fn start(&mut self, place: usize) -> Member {
         let mut spec = Spec::new(GROUP, TOPIC)
             .with("log.dirs", self.directory.display())
             .with("group.min.session.timeout.ms", "500")
             .with("session.timeout.ms", "1000")
             .with("heartbeat.interval.ms", "200")
-            .with("partition.assignment.strategy", "cooperative-sticky");
+            .with("partition.assignment.strategy", self.strategies);
         if place % 2 == 1 {
             spec = spec.with("group.instance.id", format!("instance-{place}"));
+        }
+        if place == 0 {
+            spec = spec
+                .with("test.commit", "auto")
+                .with("enable.auto.commit", "true")
+                .with("auto.commit.interval.ms", "100");
         }
         self.started += 1;
         Member::start(self.directory, &format!("member-{place}#{}", self.started), &spec)
@@ -117,9 +127,10 @@ impl<'a> Group<'a> {
         self.members.iter().position(|member| member.id() == holder)
     }
 
-    fn kill(&mut self, place: usize) {
-        let killed = self.members.remove(place);
-        self.ended.push(killed.kill());
+    /// Ends the member of a place by a kill, or in order, and starts another there.
+    fn replace(&mut self, place: usize, end: fn(Member) -> MemberLog) {
+        let member = self.members.remove(place);
+        self.ended.push(end(member));
         let new = self.start(place);
         self.members.insert(place, new);
     }
@@ -174,10 +185,11 @@ fn members_and_those_that_serve_are_killed_and_nothing_is_lost() {
     let dir = TempDir::new("local-group-faults");
     let seed = std::env::var(SEED)
         .map_or_else(|_| u64::from(std::process::id()), |seed| seed.parse().expect("a number"));
-    eprintln!("{SEED}={seed}");
     let (mut random, started) = (Random::new(seed), now());
+    let strategies = STRATEGIES[usize::try_from(random.below(3)).unwrap()];
+    eprintln!("{SEED}={seed}, {strategies}");
     let writer = Writer::start(dir.path());
-    let mut group = Group::new(dir.path());
+    let mut group = Group::new(dir.path(), strategies);
     wait_for_owners(&mut group.members, PARTITIONS);
     let mut holders_killed = 0;
     for kill in 0..KILLS {
@@ -204,7 +216,11 @@ fn members_and_those_that_serve_are_killed_and_nothing_is_lost() {
         let any = usize::try_from(random.below(MEMBERS as u64)).unwrap();
         let holder = if random.below(2) == 0 { group.holder() } else { None };
         holders_killed += usize::from(holder.is_some() || group.holder() == Some(any));
-        group.kill(holder.unwrap_or(any));
+        group.replace(holder.unwrap_or(any), Member::kill);
+        if kill % 10 == 9 {
+            // The next one stops in order, and hands the group over if it serves it.
+            group.replace((any + 1) % MEMBERS, Member::stop);
+        }
     }
     let took = started.elapsed();
     wait_for_owners(&mut group.members, PARTITIONS);
@@ -213,6 +229,7 @@ fn members_and_those_that_serve_are_killed_and_nothing_is_lost() {
         // The next one who serves knows offsets alone, and a starved process is as good as gone.
         generations_restart: true,
         has_zombies: true,
+        commits_silently: true,
         ..Checker::new(TOPIC, &ends)
     };
     wait_for_all(&mut group.members, &group.ended, &checker.ends);
@@ -221,6 +238,8 @@ fn members_and_those_that_serve_are_killed_and_nothing_is_lost() {
     let (acknowledged, committed) = (acknowledged(&logs), committed(dir.path()));
     let lost = acknowledged.iter().filter(|(number, offset)| committed[number] < **offset);
     assert_eq!(lost.count(), 0, "{acknowledged:?} were acknowledged, {committed:?} are there");
+    let last: Vec<i64> = committed.into_values().collect();
+    assert_eq!(last, ends, "what is committed in the end");
     checker.assert_holds(&logs);
     let records: i64 = ends.iter().sum();
     eprintln!("{KILLS} kills, {holders_killed} of who served, {records} records, {took:?}");

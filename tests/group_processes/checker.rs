@@ -16,6 +16,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::commits::Commits;
 use super::event::{Event, Kind};
 use super::runs::{End, Reader, Run};
 
@@ -61,6 +62,8 @@ pub(crate) struct Checker {
     pub(crate) exactly_once: bool,
     /// Whether generations begin anew during the test, so that they identify nothing.
     pub(crate) generations_restart: bool,
+    /// Whether members commit that do not say so.
+    pub(crate) commits_silently: bool,
     /// Whether members that were killed or lost their partitions could have been without knowing.
     pub(crate) has_zombies: bool,
 }
@@ -91,7 +94,8 @@ impl Checker {
         for (partition, runs) in &mut runs {
             runs.sort_by_key(|run| run.from_us);
             let commits = Commits::of(partition, logs);
-            found.extend(runs.iter().filter_map(|run| commits.check(run)));
+            found.extend(runs.iter().filter_map(|run| commits.check(run, self.commits_silently)));
+            found.extend(commits.check_owners(runs));
             found.extend(runs.iter().filter_map(|run| check_skip(run, runs)));
             found.extend(self.check_exclusive(runs));
         }
@@ -159,50 +163,6 @@ impl Checker {
     }
 }
 
-/// The commits of a partition by all members, with their times.
-#[derive(Debug, Default)]
-struct Commits {
-    sent: Vec<(u64, i64)>,
-    acknowledged: Vec<(u64, i64)>,
-}
-
-impl Commits {
-    fn of(partition: &str, logs: &[MemberLog]) -> Self {
-        let mut commits = Self::default();
-        for event in logs.iter().flat_map(|log| &log.events) {
-            let list = match event.kind {
-                Kind::CommitSent => &mut commits.sent,
-                Kind::CommitDone => &mut commits.acknowledged,
-                _ => continue,
-            };
-            let own = event.spans.iter().filter(|span| span.partition == partition);
-            list.extend(own.map(|span| (event.at_us, span.first)));
-        }
-        commits
-    }
-
-    /// Holds a run's start to what was committed before it. Where nobody says when it commits,
-    /// only what was delivered bounds it.
-    fn check(&self, run: &Run) -> Option<Violation> {
-        let start = run.start?;
-        let highest = |list: &[(u64, i64)]| {
-            let before = list.iter().filter(|(at, _)| *at <= run.from_us);
-            before.map(|(_, offset)| *offset).max().unwrap_or(0)
-        };
-        let (sent, acknowledged) = (highest(&self.sent), highest(&self.acknowledged));
-        let (member, partition) = (&run.member, &run.partition);
-        if start < acknowledged {
-            let text = format!("{member} begins {partition} at {start}, committed {acknowledged}");
-            return Some(violation("I17 repeats", text));
-        }
-        if start > sent && !self.sent.is_empty() {
-            let text = format!("{member} begins {partition} at {start}, sent were {sent}");
-            return Some(violation("I6 start", text));
-        }
-        None
-    }
-}
-
 fn check_skip(run: &Run, runs: &[Run]) -> Option<Violation> {
     let start = run.start?;
     let before = runs.iter().flat_map(|other| &other.delivered);
@@ -258,8 +218,8 @@ pub(crate) fn check_quiet(logs: &[MemberLog], from_us: u64, until_us: u64) -> Ve
     found
 }
 
-/// Returns what moved when a static member that was killed was there again within its session (I21):
-/// others hear nothing, and it has what it had.
+/// Returns what moved when a static member that was killed was there again within its session
+/// (I21): others hear nothing, and it has what it had.
 pub(crate) fn check_static(
     before: &MemberLog,
     after: &MemberLog,

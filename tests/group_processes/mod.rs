@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test binary uses its part")]
 
 pub(crate) mod checker;
+mod commits;
 pub(crate) mod event;
 mod member;
 mod mutation;

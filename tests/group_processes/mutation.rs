@@ -90,6 +90,7 @@ fn what_several_members_say_is_held_to_the_rules() {
     is_caught("I8 exclusive", |logs| logs[1].events[0].at_us = 8);
     is_caught("I8 exclusive", |logs| logs[1].events[1].generation = 1);
     is_caught("I8 exclusive", |logs| logs[0].events.truncate(8));
+    is_caught("I10 commit owner", |logs| logs[1].events[0].at_us = 6);
     is_caught("I14 at least once", |logs| logs[1].events[1].spans[0].last = 18);
     is_caught("I14 at least once", |logs| logs[0].events[5].spans[0].first = 6);
     // It begins below what was acknowledged.
