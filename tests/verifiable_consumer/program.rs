@@ -84,6 +84,15 @@ impl Program {
         self.end()
     }
 
+    /// Sends a signal and tells whether it ends with this status; one that goes on is killed with
+    /// this value.
+    pub(crate) fn ends_by(&self, signal: libc::c_int, wanted: i32) -> bool {
+        self.process.signal(signal);
+        let status = self.process.wait(SOON).and_then(|status| status.code());
+        assert!(status.is_none_or(|status| status == wanted), "{status:?}: {}", self.said());
+        status.is_some()
+    }
+
     pub(crate) fn signal(&self, signal: libc::c_int) {
         self.process.signal(signal);
     }
