@@ -51,7 +51,7 @@ impl Consumer {
             group.begin_poll();
         }
         let polled = self.poll_until(timeout, limits);
-        let wake_at = self.group.as_mut().and_then(|group| group.end_poll(clock()));
+        let wake_at = self.group.as_mut().and_then(|group| group.end_poll());
         if wake_at.is_some() {
             self.engine.send(Feeder::Network, self.id, What::WakeAt(wake_at))?;
         }

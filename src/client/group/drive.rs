@@ -21,10 +21,14 @@ impl Consumer {
     /// What the application is to be told, one error at a time, and for ever what ended the
     /// membership.
     pub(in crate::client) fn drive_group(&mut self) -> Result<()> {
-        if self.group.as_ref().is_none_or(|group| group.is_calling) {
+        let Some(group) = self.group.as_mut().filter(|group| !group.is_calling) else {
+            return Ok(());
+        };
+        let now = clock();
+        group.driven_at = now;
+        if !group.has_work(now) {
             return Ok(());
         }
-        let now = clock();
         self.take_notices(now);
         self.take_topics(now);
         self.run_commit_callbacks();

@@ -53,6 +53,8 @@ pub(in crate::client) struct Group {
     pub(super) restart: Option<(Instant, Vec<usize>)>,
     /// When positions are committed next.
     pub(super) commit_at: Option<Instant>,
+    /// When the last poll looked after the group.
+    pub(super) driven_at: Instant,
     /// The loop wakes the application at this time.
     pub(super) wake_at: Option<Instant>,
     pub(super) topics: (Sender<TopicsAnswer>, Receiver<TopicsAnswer>),
@@ -118,6 +120,7 @@ impl Group {
             revoking: None,
             restart: None,
             commit_at: group.auto_commit.map(|auto| now + auto.interval),
+            driven_at: now,
             wake_at: None,
             topics: unbounded(),
         })))
@@ -138,6 +141,15 @@ impl Group {
             || self.participant.has_task()
     }
 
+    /// Tells whether there is anything to do at `now`, as there is not in most polls.
+    pub(super) fn has_work(&self, now: Instant) -> bool {
+        self.has_news()
+            || self.revoking.is_some()
+            || self.failed.is_some()
+            || self.panic.is_some()
+            || self.due_at().is_some_and(|due| due <= now)
+    }
+
     /// Returns when a poll has something to do even if nothing comes.
     pub(in crate::client) fn due_at(&self) -> Option<Instant> {
         let revoking = self.revoking.as_ref().map(|revoking| revoking.deadline);
@@ -151,9 +163,10 @@ impl Group {
         self.clock.begin_poll();
     }
 
-    /// Takes note that the poll has ended; returns when the application should be woken if it
-    /// waits for the descriptor, unless that is known.
-    pub(in crate::client) fn end_poll(&mut self, now: Instant) -> Option<Instant> {
+    /// Takes note that the poll has ended, a moment after it looked for records; returns when the
+    /// application should be woken if it waits for the descriptor, unless that is known.
+    pub(in crate::client) fn end_poll(&mut self) -> Option<Instant> {
+        let now = self.driven_at;
         self.clock.end_poll(now);
         let half = now + self.config.max_poll_interval / 2;
         let wake_at = self.due_at().map_or(half, |due| due.min(half));
