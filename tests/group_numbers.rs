@@ -116,3 +116,51 @@ fn a_thousand_consumers_of_one_engine_share_a_group() {
         consumers.iter().map(|consumer| consumer.assignment()[0].partition).collect();
     assert_eq!(owned.len(), CONSUMERS, "each partition has one owner");
 }
+
+/// Returns the CPU time of the whole process.
+fn cpu_time() -> Duration {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the call writes the time and nothing else.
+    let failed = unsafe { libc::clock_gettime(libc::CLOCK_PROCESS_CPUTIME_ID, &raw mut time) };
+    assert_eq!(failed, 0, "a process has a clock");
+    Duration::new(time.tv_sec.try_into().unwrap(), time.tv_nsec.try_into().unwrap())
+}
+
+/// Run in a process of its own, since others of these tests use the CPU.
+#[test]
+fn intervals_of_zero_do_not_keep_an_idle_member_busy() {
+    const ALONE: &str = "KFETCH_TEST_ALONE";
+    if std::env::var_os(ALONE).is_none() {
+        let mut own = std::process::Command::new(std::env::current_exe().unwrap());
+        own.args(["--exact", "intervals_of_zero_do_not_keep_an_idle_member_busy"]);
+        assert!(own.env(ALONE, "1").status().unwrap().success());
+        return;
+    }
+    let dir = TempDir::new("zero");
+    let options = LogWriterOptions::default();
+    LogWriter::open(dir.path(), "quiet", 0, options).unwrap().close().unwrap();
+    let mut config = Config::new();
+    for (name, value) in [
+        ("log.dirs", dir.path().to_str().unwrap()),
+        ("group.id", "zero"),
+        ("auto.commit.interval.ms", "0"),
+        ("metadata.max.age.ms", "0"),
+        ("retry.backoff.ms", "0"),
+        ("retry.backoff.max.ms", "0"),
+    ] {
+        config.set(name, value).unwrap();
+    }
+    let mut consumer = Consumer::new(&config).unwrap();
+    // As the leader it looks for the topic that is missing.
+    consumer.subscribe(&["quiet", "missing"]).unwrap();
+    let begun = Instant::now();
+    while consumer.assignment().is_empty() {
+        assert!(begun.elapsed() < BLOCKED, "no partition");
+        consumer.poll(Duration::from_millis(100)).unwrap();
+    }
+    let before = cpu_time();
+    assert!(consumer.poll(Duration::from_secs(2)).unwrap().is_none());
+    let used = cpu_time() - before;
+    println!("two idle seconds took {used:?} of CPU");
+    assert!(used < Duration::from_millis(200), "{used:?}");
+}

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 
+use super::state::COMMIT_PAUSE;
 use crate::client::assignment::{check_partition, invalid};
 use crate::client::consumer::{Consumer, clock, deadline_after};
 use crate::client::engine::{Feeder, dead};
@@ -256,6 +257,7 @@ impl Consumer {
             return Ok(());
         }
         group.commit_at = Some(now + auto.interval);
+        group.commit_wait_until = Some(now + auto.interval.max(COMMIT_PAUSE));
         let is_settled = !group.participant.is_rebalancing();
         if is_settled && self.commits_as().is_ok() {
             self.commit_changed(false, now)?;

@@ -23,6 +23,10 @@ use crate::net::command::{NewMember, What};
 use crate::ring::bridge::Bridge;
 use crate::topic::TopicPartition;
 
+/// The least time for which a poll that waits does not look for positions to commit: with an
+/// interval of zero each poll commits when it begins, and one that waits must not spin.
+pub(super) const COMMIT_PAUSE: Duration = Duration::from_millis(100);
+
 /// The group of a consumer, on the application's thread.
 #[derive(Debug)]
 pub(in crate::client) struct Group {
@@ -53,6 +57,8 @@ pub(in crate::client) struct Group {
     pub(super) restart: Option<(Instant, Vec<usize>)>,
     /// When positions are committed next.
     pub(super) commit_at: Option<Instant>,
+    /// When a poll that waits looks for positions to commit; never at once after the last look.
+    pub(super) commit_wait_until: Option<Instant>,
     /// When the last poll looked after the group.
     pub(super) driven_at: Instant,
     /// The loop wakes the application at this time.
@@ -120,6 +126,7 @@ impl Group {
             revoking: None,
             restart: None,
             commit_at: group.auto_commit.map(|auto| now + auto.interval),
+            commit_wait_until: group.auto_commit.map(|auto| now + auto.interval.max(COMMIT_PAUSE)),
             driven_at: now,
             wake_at: None,
             topics: unbounded(),
@@ -147,6 +154,7 @@ impl Group {
             || self.revoking.is_some()
             || self.failed.is_some()
             || self.panic.is_some()
+            || self.commit_at.is_some_and(|at| at <= now)
             || self.due_at().is_some_and(|due| due <= now)
     }
 
@@ -155,7 +163,7 @@ impl Group {
         let revoking = self.revoking.as_ref().map(|revoking| revoking.deadline);
         let topics = self.participant.poll_timeout();
         let restart = self.restart.as_ref().map(|(at, _)| *at);
-        [revoking, topics, restart, self.commit_at].into_iter().flatten().min()
+        [revoking, topics, restart, self.commit_wait_until].into_iter().flatten().min()
     }
 
     /// Takes note that the application is inside of a poll.

@@ -9,6 +9,9 @@ use std::time::{Duration, Instant};
 
 use crate::backoff::{Backoff, BackoffLimits};
 
+/// The least time between two looks, whatever the settings say: each asks for topics.
+const LOOK_PAUSE: Duration = Duration::from_millis(100);
+
 /// A topic as far as an assignor needs to know it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TopicCount {
@@ -96,13 +99,13 @@ impl Watch {
     pub(super) fn look_soon(&mut self, now: Instant) {
         let delay = self.backoff.nominal_delay(self.retry).min(self.max_age);
         self.backoff.count();
-        self.look_at = Some(now + delay);
+        self.look_at = Some(now + delay.max(LOOK_PAUSE));
     }
 
     /// Says that all was there.
     pub(super) fn look_later(&mut self, now: Instant) {
         self.backoff.reset();
-        self.look_at = Some(now + self.max_age);
+        self.look_at = Some(now + self.max_age.max(LOOK_PAUSE));
     }
 
     /// Returns when to look next; none while an answer is awaited or nothing is watched.
