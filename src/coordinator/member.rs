@@ -21,6 +21,7 @@
 #![forbid(unsafe_code)]
 
 mod ask;
+mod attempt;
 mod commit;
 mod encode;
 mod exchange;

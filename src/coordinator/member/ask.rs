@@ -6,8 +6,8 @@
 use std::collections::HashMap;
 use std::time::Instant;
 
+use super::attempt::Attempt;
 use super::{Member, broker_error};
-use crate::backoff::Backoff;
 use crate::coordinator::notice::Notice;
 use crate::coordinator::question::{GroupDescription, Told, absence};
 use crate::coordinator::request::Request;
@@ -24,18 +24,12 @@ pub(super) struct PendingAsk {
     id: u64,
     /// The partitions whose offsets are to be deleted; none where the group is to be described.
     deletes: Option<Vec<(TopicName, i32)>>,
-    deadline: Instant,
-    is_sent: bool,
-    retry_at: Option<Instant>,
-    backoff: Backoff,
-    /// Why the last attempt failed.
-    trouble: Option<Error>,
+    attempt: Attempt,
 }
 
 impl PendingAsk {
     pub(super) fn new(id: u64, deletes: Option<Vec<(TopicName, i32)>>, deadline: Instant) -> Self {
-        let (retry_at, backoff, trouble) = (None, Backoff::default(), None);
-        Self { id, deletes, deadline, is_sent: false, retry_at, backoff, trouble }
+        Self { id, deletes, attempt: Attempt::new(deadline) }
     }
 
     fn request(&self) -> Request {
@@ -50,36 +44,25 @@ impl PendingAsk {
 impl Member {
     /// Answers the questions whose time is over.
     pub(super) fn settle_asks(&mut self, now: Instant) {
-        while let Some(place) = self.asks.iter().position(|ask| ask.deadline <= now) {
+        while let Some(place) = self.asks.iter().position(|ask| ask.attempt.is_over(now)) {
             let ask = self.asks.remove(place);
-            let trouble = ask.trouble.as_ref().map_or(self.link.trouble.as_str(), Error::message);
-            let text = format!("the group's coordinator did not answer in time {trouble}");
-            let error = Error::new(ErrorKind::Timeout, text.trim_end()).with_retriable(true);
+            let what = "the group's coordinator did not answer";
+            let error = ask.attempt.late(what, &self.link.trouble);
             self.notify(Notice::Told { id: ask.id, result: Err(error) });
         }
     }
 
     /// Sends the questions that it is time for.
     pub(super) fn send_asks(&mut self, now: Instant) {
-        let mut requests = Vec::new();
-        for ask in &mut self.asks {
-            if !ask.is_sent && ask.retry_at.is_none_or(|at| at <= now) {
-                ask.is_sent = true;
-                ask.retry_at = None;
-                requests.push(ask.request());
-            }
-        }
+        let due = self.asks.iter_mut().filter_map(|ask| ask.attempt.begin(now).then_some(&*ask));
+        let requests: Vec<Request> = due.map(PendingAsk::request).collect();
         requests.into_iter().for_each(|request| self.send(request));
     }
 
     /// Returns when a question's time is over, or it is to be asked again.
     pub(super) fn asks_timeout(&self) -> Option<Instant> {
         let can_send = self.link.is_connected() && !self.place.is_held();
-        let times = self.asks.iter().flat_map(|ask| {
-            let retry = ask.retry_at.filter(|_| can_send && !ask.is_sent);
-            [Some(ask.deadline), retry]
-        });
-        times.flatten().min()
+        self.asks.iter().map(|ask| ask.attempt.timeout(can_send)).min()
     }
 
     pub(super) fn take_description(
@@ -168,7 +151,7 @@ impl Member {
     }
 
     fn sent_ask(&self, id: u64) -> Option<usize> {
-        self.asks.iter().position(|ask| ask.is_sent && ask.id == id)
+        self.asks.iter().position(|ask| ask.attempt.is_sent() && ask.id == id)
     }
 
     fn finish_ask(&mut self, place: usize, result: Result<Told>) {
@@ -177,10 +160,8 @@ impl Member {
     }
 
     fn retry_ask(&mut self, now: Instant, place: usize, error: Error) {
-        let Some(ask) = self.asks.get_mut(place) else { return };
-        let delay = ask.backoff.next_delay(self.settings.retry, &mut self.random);
-        ask.is_sent = false;
-        ask.retry_at = Some(now + delay);
-        ask.trouble = Some(error);
+        if let Some(ask) = self.asks.get_mut(place) {
+            ask.attempt.fail(now, error, self.settings.retry, &mut self.random);
+        }
     }
 }

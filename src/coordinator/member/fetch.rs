@@ -5,8 +5,8 @@
 use std::collections::HashMap;
 use std::time::Instant;
 
+use super::attempt::Attempt;
 use super::{Member, broker_error};
-use crate::backoff::Backoff;
 use crate::coordinator::notice::{Committed, CommittedOffset, Notice};
 use crate::coordinator::request::Request;
 use crate::error::{Error, ErrorKind, Result};
@@ -28,12 +28,7 @@ pub(super) struct PendingFetch {
     partitions: Option<Vec<(TopicName, i32)>>,
     /// What is known, by the place in `partitions`, or as the last answer had it.
     known: Vec<Option<CommittedOffset>>,
-    deadline: Instant,
-    is_sent: bool,
-    retry_at: Option<Instant>,
-    backoff: Backoff,
-    /// Why the last attempt failed.
-    trouble: Option<Error>,
+    attempt: Attempt,
 }
 
 impl PendingFetch {
@@ -46,11 +41,7 @@ impl PendingFetch {
             id,
             known: vec![None; partitions.as_ref().map_or(0, Vec::len)],
             partitions,
-            deadline,
-            is_sent: false,
-            retry_at: None,
-            backoff: Backoff::default(),
-            trouble: None,
+            attempt: Attempt::new(deadline),
         }
     }
 
@@ -66,10 +57,9 @@ impl PendingFetch {
     }
 
     /// Returns what is known when the time is over.
-    fn give_up(self) -> Result<Vec<CommittedOffset>> {
-        let trouble = self.trouble.as_ref().map_or("", Error::message);
-        let text = format!("the committed offsets have not been told in time {trouble}");
-        let error = Error::new(ErrorKind::Timeout, text.trim_end());
+    fn give_up(self, link_trouble: &str) -> Result<Vec<CommittedOffset>> {
+        let what = "the committed offsets have not been told";
+        let error = self.attempt.late(what, link_trouble);
         if self.known.iter().all(Option::is_none) {
             return Err(error);
         }
@@ -127,9 +117,10 @@ impl PendingFetch {
 impl Member {
     /// Answers the questions whose time is over.
     pub(super) fn settle_fetches(&mut self, now: Instant) {
-        while let Some(place) = self.fetches.iter().position(|fetch| fetch.deadline <= now) {
+        while let Some(place) = self.fetches.iter().position(|fetch| fetch.attempt.is_over(now)) {
             let fetch = self.fetches.remove(place);
-            self.notify(Notice::Fetched { id: fetch.id, result: fetch.give_up() });
+            let (id, result) = (fetch.id, fetch.give_up(&self.link.trouble));
+            self.notify(Notice::Fetched { id, result });
         }
         while let Some(place) = self.fetches.iter().position(PendingFetch::is_complete) {
             self.finish_fetch(place);
@@ -138,26 +129,17 @@ impl Member {
 
     /// Sends the questions that it is time for.
     pub(super) fn send_fetches(&mut self, now: Instant) {
-        let mut requests = Vec::new();
-        for fetch in &mut self.fetches {
-            if !fetch.is_sent && fetch.retry_at.is_none_or(|at| at <= now) {
-                fetch.is_sent = true;
-                fetch.retry_at = None;
-                requests.push(Request::OffsetFetch { id: fetch.id, partitions: fetch.open() });
-            }
-        }
+        let due = self.fetches.iter_mut().filter_map(|one| one.attempt.begin(now).then_some(&*one));
+        let request =
+            |one: &PendingFetch| Request::OffsetFetch { id: one.id, partitions: one.open() };
+        let requests: Vec<Request> = due.map(request).collect();
         requests.into_iter().for_each(|request| self.send(request));
     }
 
     /// Returns when a question's time is over, or it is to be asked again.
     pub(super) fn fetches_timeout(&self) -> Option<Instant> {
         let can_send = self.link.is_connected() && !self.place.is_held();
-        let fetches = self.fetches.iter();
-        let times = fetches.flat_map(|fetch| {
-            let retry = fetch.retry_at.filter(|_| can_send && !fetch.is_sent);
-            [Some(fetch.deadline), retry]
-        });
-        times.flatten().min()
+        self.fetches.iter().map(|fetch| fetch.attempt.timeout(can_send)).min()
     }
 
     pub(super) fn take_fetch(
@@ -211,7 +193,7 @@ impl Member {
     }
 
     fn sent_fetch(&self, id: u64) -> Option<usize> {
-        self.fetches.iter().position(|fetch| fetch.is_sent && fetch.id == id)
+        self.fetches.iter().position(|fetch| fetch.attempt.is_sent() && fetch.id == id)
     }
 
     fn finish_fetch(&mut self, place: usize) {
@@ -221,11 +203,9 @@ impl Member {
     }
 
     fn retry_fetch(&mut self, now: Instant, place: usize, error: Error) {
-        let Some(fetch) = self.fetches.get_mut(place) else { return };
-        let delay = fetch.backoff.next_delay(self.settings.retry, &mut self.random);
-        fetch.is_sent = false;
-        fetch.retry_at = Some(now + delay);
-        fetch.trouble = Some(error);
+        if let Some(fetch) = self.fetches.get_mut(place) {
+            fetch.attempt.fail(now, error, self.settings.retry, &mut self.random);
+        }
     }
 }
 
