@@ -144,11 +144,7 @@ impl Consumer {
         timeout: Duration,
     ) -> Result<Vec<Result<Option<OffsetAndMetadata>>>> {
         self.check_group()?;
-        let mut asked = Vec::with_capacity(partitions.len());
-        for partition in partitions {
-            check_partition(partition)?;
-            asked.push((self.topic_name(&partition.topic), partition.partition));
-        }
+        let asked = self.shared_names(partitions)?;
         if asked.is_empty() {
             return Ok(Vec::new());
         }
@@ -174,6 +170,18 @@ impl Consumer {
             }
         }
         Ok(found)
+    }
+
+    /// Checks the partitions' names, and returns them as those below share them.
+    pub(super) fn shared_names(
+        &self,
+        partitions: &[TopicPartition],
+    ) -> Result<Vec<(TopicName, i32)>> {
+        let shared = |partition: &TopicPartition| {
+            check_partition(partition)?;
+            Ok((self.topic_name(&partition.topic), partition.partition))
+        };
+        partitions.iter().map(shared).collect()
     }
 
     fn fetch_committed(

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use super::commit::{Settled, Waiting, finite_deadline, no_group};
-use crate::client::assignment::check_partition;
 use crate::client::consumer::Consumer;
 use crate::client::engine::dead;
 use crate::coordinator::command::MemberCommand;
@@ -55,11 +54,7 @@ impl Consumer {
         timeout: Duration,
     ) -> Result<Vec<Result<()>>> {
         self.check_group()?;
-        let mut asked = Vec::with_capacity(partitions.len());
-        for partition in partitions {
-            check_partition(partition)?;
-            asked.push((self.topic_name(&partition.topic), partition.partition));
-        }
+        let asked = self.shared_names(partitions)?;
         if asked.is_empty() {
             return Ok(Vec::new());
         }
