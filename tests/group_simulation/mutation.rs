@@ -138,13 +138,21 @@ const ROWS: [Row; 22] = [
     ),
     ("I22", "a member fails as fenced and is not", any, |events, _| {
         let end = events.len() - 1;
-        let lives = |event: &(Time, Event)| matches!(event.1, Event::Delivered { .. });
-        let Some(at) = events.iter().rposition(lives) else { return false };
-        let Event::Delivered { client, .. } = events[at].1 else { return false };
-        let was_fenced = Event::Removed { client, fenced: true };
-        if events.iter().any(|(_, event)| *event == was_fenced) {
-            return false;
-        }
+        // It lives to the end, and nobody else can have its instance.
+        let is_meant = |client: usize| {
+            let ends = |event: &Event| match event {
+                Event::Dead { client: of, .. } => *of == client,
+                Event::Removed { client: of, fenced: true } => *of == client,
+                Event::Born { client: of, instance } => *of == client && instance.is_some(),
+                _ => false,
+            };
+            !events.iter().any(|(_, event)| ends(event))
+        };
+        let client = events.iter().rev().find_map(|(_, event)| match event {
+            Event::Delivered { client, .. } if is_meant(*client) => Some(*client),
+            _ => None,
+        });
+        let Some(client) = client else { return false };
         let time = events[end].0;
         events.insert(end, (time, Event::Lost { client, fatal: Some(82) }));
         true

@@ -333,7 +333,7 @@ impl Member {
         self.place.phase = Phase::Joined { rejoins: false };
         self.place.wish = Wish::default();
         self.place.backoff.reset();
-        self.session.begin(now, &self.settings);
+        self.session.alive_at(now);
         self.notify(Notice::Assigned { membership, protocol, assignment });
     }
 

@@ -32,7 +32,8 @@ pub(super) struct Session {
 }
 
 impl Session {
-    /// Begins with a new generation: heartbeats follow.
+    /// Begins with a new generation: heartbeats follow, and are counted from the answer to the
+    /// join, as Java's are; one that fell due while the assignment was awaited goes right after it.
     pub(super) fn begin(&mut self, now: Instant, settings: &MemberSettings) {
         self.alive_at = Some(now);
         self.beat_at = Some(now + settings.heartbeat_interval);

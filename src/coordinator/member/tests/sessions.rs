@@ -27,6 +27,20 @@ fn heartbeats_go_by_the_clock_and_never_two_at_once() {
 }
 
 #[test]
+fn heartbeats_count_from_the_join_however_long_the_assignment_takes() {
+    for (seconds, expected) in [(0, 3), (1, 3), (2, 3), (5, 5)] {
+        let mut bench = Bench::new();
+        bench.join();
+        let sync = bench.next(ApiKey::SyncGroup);
+        let joined = bench.now;
+        bench.now += Duration::from_secs(seconds);
+        bench.answer_well(&sync);
+        bench.next(ApiKey::Heartbeat);
+        assert_eq!(bench.now - joined, Duration::from_secs(expected));
+    }
+}
+
+#[test]
 fn a_session_ends_without_answers_connected_or_not() {
     for is_connected in [true, false] {
         let mut bench = Bench::joined();
