@@ -4,6 +4,7 @@
 
 use super::notice::Notice;
 use super::request::Request;
+use crate::topic::TopicName;
 
 /// Something that only the owner of connections can do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +35,8 @@ pub enum MemberAction {
     /// When the connection is to be closed, if there still is one; its unanswered requests are
     /// handed back, and nothing else is told.
     Disconnect,
+    /// When the ids of these topics have turned out to be stale.
+    ForgetTopicIds(Vec<TopicName>),
     /// When the application's side is to be told.
     Notify(Notice),
 }

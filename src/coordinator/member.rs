@@ -32,7 +32,7 @@ mod list;
 mod lookup;
 mod session;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -54,6 +54,7 @@ use super::settings::MemberSettings;
 use crate::backoff::Random;
 use crate::error::{Error, ErrorKind};
 use crate::protocol::ErrorCode;
+use crate::topic::TopicName;
 use crate::wire::{EncodeError, WireError};
 
 /// A member of a group.
@@ -283,11 +284,13 @@ impl Member {
                 self.take_heartbeat(now, *generation, member_id, version, body)
             }
             Request::LeaveGroup { member_id, .. } => self.take_leave(now, member_id, version, body),
-            Request::OffsetCommit { id, generation, member_id, .. } => {
+            Request::OffsetCommit { id, generation, member_id, topic_ids, .. } => {
                 let by = Membership { generation: *generation, member_id: member_id.clone() };
-                self.take_commit(now, *id, &by, version, body)
+                self.take_commit(now, (*id, topic_ids), &by, version, body)
             }
-            Request::OffsetFetch { id, .. } => self.take_fetch(now, *id, version, body),
+            Request::OffsetFetch { id, topic_ids, .. } => {
+                self.take_fetch(now, (*id, topic_ids), version, body)
+            }
             Request::DescribeGroup { id } => self.take_description(now, *id, version, body),
             Request::OffsetDelete { id, partitions } => {
                 self.take_deletion(now, *id, partitions, version, body)
@@ -364,6 +367,15 @@ impl Member {
                 self.notify(Notice::Fetched { id, result: Err(error) });
             }
             MemberCommand::Ask { id, .. } => self.notify(Notice::Told { id, result: Err(error) }),
+        }
+    }
+
+    /// Says of which topics the ids are not the broker's, by the codes of their partitions.
+    fn forget_stale_ids(&mut self, codes: Vec<(&str, ErrorCode)>) {
+        let stale = codes.into_iter().filter(|(_, code)| *code == ErrorCode::UNKNOWN_TOPIC_ID);
+        let names: BTreeSet<TopicName> = stale.map(|(name, _)| TopicName::new(name)).collect();
+        if !names.is_empty() {
+            self.actions.push_back(MemberAction::ForgetTopicIds(names.into_iter().collect()));
         }
     }
 

@@ -22,3 +22,4 @@ pub mod question;
 pub mod request;
 pub mod settings;
 pub mod subscription;
+pub mod topic_ids;

@@ -5,8 +5,10 @@
 use std::time::Duration;
 
 use super::command::CommitOffset;
+use super::topic_ids::TopicIds;
 use crate::protocol::ApiKey;
 use crate::topic::TopicName;
+use crate::wire::Uuid;
 
 /// A request of a member. It travels with the connection's record of it and comes back with the
 /// answer, so that the member need not remember what it asked.
@@ -58,6 +60,8 @@ pub enum Request {
         member_id: String,
         /// The offsets.
         offsets: Vec<CommitOffset>,
+        /// The ids of their topics, as far as its owner knows them.
+        topic_ids: TopicIds,
     },
     /// When committed offsets are asked for.
     OffsetFetch {
@@ -65,6 +69,8 @@ pub enum Request {
         id: u64,
         /// The partitions, or all.
         partitions: Option<Vec<(TopicName, i32)>>,
+        /// The ids of their topics, as far as its owner knows them.
+        topic_ids: TopicIds,
     },
     /// When the coordinator is asked to describe the group.
     DescribeGroup {
@@ -115,10 +121,30 @@ impl Request {
         !matches!(self, Self::FindCoordinator | Self::Brokers { .. } | Self::ListGroups { .. })
     }
 
-    /// Returns the highest version of it that is spoken: what names topics by id is not.
+    /// Takes the ids of the topics it speaks of, as they are known when it is about to be sent.
+    pub fn take_topic_ids(&mut self, id_of: impl Fn(&str) -> Option<Uuid>) {
+        match self {
+            Self::OffsetCommit { offsets, topic_ids, .. } => {
+                let names = offsets.iter().map(|offset| offset.topic.clone());
+                *topic_ids = TopicIds::gather(names, id_of);
+            }
+            Self::OffsetFetch { partitions: Some(partitions), topic_ids, .. } => {
+                let names = partitions.iter().map(|(topic, _)| topic.clone());
+                *topic_ids = TopicIds::gather(names, id_of);
+            }
+            _ => {}
+        }
+    }
+
+    /// Returns the highest version in which it can be sent: the latest of OffsetCommit and
+    /// OffsetFetch knows topics by their ids alone.
     pub fn version_max(&self) -> i16 {
         match self {
-            Self::OffsetCommit { .. } | Self::OffsetFetch { .. } => 9,
+            Self::OffsetCommit { topic_ids, .. } | Self::OffsetFetch { topic_ids, .. }
+                if topic_ids.is_empty() =>
+            {
+                NAMED_VERSION_MAX
+            }
             _ => i16::MAX,
         }
     }
@@ -131,6 +157,9 @@ impl Request {
         }
     }
 }
+
+/// The last version of OffsetCommit and OffsetFetch that names topics.
+const NAMED_VERSION_MAX: i16 = 9;
 
 /// What a coordinator may take to answer a join after the rebalance timeout (Java's
 /// `AbstractCoordinator.JOIN_GROUP_TIMEOUT_LAPSE`).

@@ -89,6 +89,8 @@ pub struct Cluster {
     /// Coordinators by the members whose groups they coordinate; one broker may be here often.
     coordinators: BTreeMap<ConsumerId, Peer>,
     topics: BTreeMap<TopicName, Topic>,
+    /// The ids of all topics that any answer told of, used or not.
+    topic_ids: BTreeMap<TopicName, Uuid>,
     /// When the consumers' topics are asked for next.
     refresh_at: Instant,
     refresh_in_flight: bool,
@@ -122,6 +124,7 @@ impl Cluster {
             bootstrap,
             coordinators: BTreeMap::new(),
             topics: BTreeMap::new(),
+            topic_ids: BTreeMap::new(),
             refresh_at: now,
             refresh_in_flight: false,
             has_new_topic: false,
@@ -214,6 +217,7 @@ impl Cluster {
             self.update_nodes(answer)
         };
         for topic in &answer.topics {
+            self.update_topic_id(topic);
             self.update_topic(topic);
         }
         if is_refresh {
@@ -239,6 +243,7 @@ impl Cluster {
             return Vec::new();
         }
         self.is_known = false;
+        self.topic_ids.clear();
         let nodes = std::mem::take(&mut self.nodes);
         nodes.into_values().filter_map(|peer| peer.control).collect()
     }
@@ -259,6 +264,19 @@ impl Cluster {
             self.nodes.insert(broker.node_id, peer);
         }
         before.into_values().filter_map(|peer| peer.control).collect()
+    }
+
+    fn update_topic_id(&mut self, told: &MetadataResponseTopic<'_>) {
+        let Some(name) = told.name else { return };
+        match told.error_code {
+            ErrorCode::NONE if told.topic_id.is_zero() => {}
+            ErrorCode::NONE => match self.topic_ids.get_mut(name) {
+                Some(known) => *known = told.topic_id,
+                None => drop(self.topic_ids.insert(TopicName::new(name), told.topic_id)),
+            },
+            ErrorCode::UNKNOWN_TOPIC_OR_PARTITION => self.forget_topic_id(name),
+            _ => {}
+        }
     }
 
     fn update_topic(&mut self, told: &MetadataResponseTopic<'_>) {
@@ -402,6 +420,16 @@ impl Cluster {
         self.topics.get(name)
     }
 
+    /// Returns a topic's id, used or not, as the last answer that spoke of it had it.
+    pub fn topic_id(&self, name: &str) -> Option<Uuid> {
+        self.topic_ids.get(name).copied()
+    }
+
+    /// Forgets a topic's id, which is not the cluster's any more.
+    pub fn forget_topic_id(&mut self, name: &str) {
+        self.topic_ids.remove(name);
+    }
+
     /// Returns where a partition is, as far as that is known.
     pub fn leadership(&self, topic: &str, partition: i32) -> Option<Leadership> {
         self.topics.get(topic)?.partitions.get(&partition).copied()
@@ -477,6 +505,33 @@ mod tests {
         answer.topics.clear();
         cluster.handle_metadata(&answer, true, later, &mut random);
         assert!(cluster.refresh_at() > Some(later));
+    }
+
+    #[test]
+    fn the_id_of_a_topic_is_kept_until_the_topic_is_gone_or_somebody_finds_it_stale() {
+        #[allow(clippy::disallowed_methods, reason = "where virtual time begins")]
+        let now = Instant::now();
+        let mut random = Random::new(1);
+        let mut cluster = Cluster::new(settings(true), &mut random, now);
+        let (old, new) = (Uuid([1; 16]), Uuid([2; 16]));
+        let mut tell = |cluster: &mut Cluster, topic_id, error_code| {
+            let name = Some("seen");
+            let topics =
+                vec![MetadataResponseTopic { name, topic_id, error_code, ..Default::default() }];
+            let answer = MetadataResponse { brokers: vec![broker()], topics, ..Default::default() };
+            cluster.handle_metadata(&answer, false, now, &mut random);
+            cluster.topic_id("seen")
+        };
+        assert_eq!(tell(&mut cluster, Uuid::ZERO, ErrorCode::NONE), None);
+        assert_eq!(tell(&mut cluster, old, ErrorCode::NONE), Some(old));
+        let passing = ErrorCode::LEADER_NOT_AVAILABLE;
+        assert_eq!(tell(&mut cluster, Uuid::ZERO, passing), Some(old));
+        assert_eq!(tell(&mut cluster, new, ErrorCode::NONE), Some(new));
+        cluster.forget_topic_id("seen");
+        assert_eq!(cluster.topic_id("seen"), None);
+        assert_eq!(tell(&mut cluster, new, ErrorCode::NONE), Some(new));
+        let gone = ErrorCode::UNKNOWN_TOPIC_OR_PARTITION;
+        assert_eq!(tell(&mut cluster, Uuid::ZERO, gone), None);
     }
 
     #[test]

@@ -202,6 +202,7 @@ impl Groups {
                 }
                 MemberAction::Connect { host, port, .. } => engine.connect_group(id, &host, port),
                 MemberAction::Disconnect => engine.disconnect_group(id),
+                MemberAction::ForgetTopicIds(names) => engine.forget_topic_ids(id, &names, now),
                 MemberAction::Notify(notice) => {
                     // An application that has gone needs no notice.
                     drop(entry.notices.send(notice));
@@ -242,8 +243,9 @@ impl Entry {
     }
 
     /// Gives a request to the engine, for the first time or once more.
-    fn hand_in(&self, consumer: ConsumerId, tag: u64, engine: &mut FetchEngine, now: Instant) {
-        let Some((request, way)) = self.in_flight.get(&tag) else { return };
+    fn hand_in(&mut self, consumer: ConsumerId, tag: u64, engine: &mut FetchEngine, now: Instant) {
+        let Some((request, way)) = self.in_flight.get_mut(&tag) else { return };
+        request.take_topic_ids(|name| engine.topic_id(consumer, name));
         let wait = request.broker_wait(self.member.settings().max_poll_interval);
         let handed = GroupRequest {
             call: GroupCall { consumer, tag, wait },

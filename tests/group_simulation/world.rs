@@ -369,6 +369,7 @@ impl World {
                     self.after(delay, Happening::Connected(number));
                 }
                 MemberAction::Send(request) => self.send(client, request),
+                MemberAction::ForgetTopicIds(_) => {}
                 MemberAction::Disconnect => self.hand_back(client, "closed"),
                 MemberAction::Notify(notice) => {
                     let lost = match &notice {

@@ -3,10 +3,13 @@
 //! It is ready when `start` returns, and it is gone when the [`Cluster`] is dropped, when the test
 //! panics, and when the test process is killed.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Condvar, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
+
+use kfetch::protocol::ApiKey;
 
 use super::helper::helper;
 use super::jvm;
@@ -14,6 +17,8 @@ use super::port::free_port;
 use super::process::Process;
 use super::temp_dir::TempDir;
 
+/// What a node prints.
+const LOG: &str = "server.log";
 const CLUSTER_ID: &str = "a2ZldGNoLXRlc3QtY2x1cw";
 const START_LIMIT: Duration = Duration::from_secs(120);
 const STOP_LIMIT: Duration = Duration::from_secs(60);
@@ -24,6 +29,7 @@ pub(crate) struct ClusterBuilder {
     nodes: u32,
     data_dirs: u32,
     properties: Vec<(String, String)>,
+    java_options: Vec<String>,
 }
 
 /// A running cluster; its node ids are 1 to the number of nodes.
@@ -41,6 +47,7 @@ pub(crate) struct Broker {
     port: u16,
     directory: PathBuf,
     data_dirs: Vec<PathBuf>,
+    java_options: Vec<String>,
     /// `None` between a stop and the next start.
     process: Mutex<Option<Process>>,
 }
@@ -48,7 +55,8 @@ pub(crate) struct Broker {
 impl Cluster {
     /// Begins the description of a cluster that a test has for itself.
     pub(crate) fn builder() -> ClusterBuilder {
-        ClusterBuilder { nodes: 1, data_dirs: 1, properties: Vec::new() }
+        let (properties, java_options) = (Vec::new(), Vec::new());
+        ClusterBuilder { nodes: 1, data_dirs: 1, properties, java_options }
     }
 
     /// Returns the one-node cluster that the tests of this binary share, started on first use.
@@ -133,6 +141,12 @@ impl ClusterBuilder {
         self
     }
 
+    /// Lets every node log each request, for [`Broker::logged_versions`].
+    pub(crate) fn log_requests(mut self) -> Self {
+        self.java_options.push("-Dorg.slf4j.simpleLogger.log.kafka.request.logger=debug".into());
+        self
+    }
+
     /// Starts the cluster and waits until every node serves.
     ///
     /// Tests of one binary take turns: one such cluster runs at a time, beside the shared one.
@@ -151,7 +165,7 @@ impl ClusterBuilder {
         let voters: Vec<String> =
             (1..).zip(&ports).map(|(id, [_, port])| format!("{id}@127.0.0.1:{port}")).collect();
         let broker = |(id, ports): (u32, &[u16; 2])| {
-            let broker = Broker::new(id, ports[0], directory.path(), self.data_dirs);
+            let broker = Broker::new(id, ports[0], directory.path(), &self);
             let properties = self.server_properties(&broker, ports[1], &voters.join(","));
             fs::write(broker.config(), properties).expect("the cluster's directory is writable");
             broker.format();
@@ -202,11 +216,12 @@ impl ClusterBuilder {
 }
 
 impl Broker {
-    fn new(id: u32, port: u16, cluster: &Path, data_dirs: u32) -> Self {
+    fn new(id: u32, port: u16, cluster: &Path, of: &ClusterBuilder) -> Self {
         let directory = cluster.join(format!("broker-{id}"));
         fs::create_dir_all(&directory).expect("the cluster's directory is writable");
-        let data_dirs = (1..=data_dirs).map(|n| directory.join(format!("data-{n}"))).collect();
-        Self { id, port, directory, data_dirs, process: Mutex::new(None) }
+        let data_dirs = (1..=of.data_dirs).map(|n| directory.join(format!("data-{n}"))).collect();
+        let java_options = of.java_options.clone();
+        Self { id, port, directory, data_dirs, java_options, process: Mutex::new(None) }
     }
 
     pub(crate) fn id(&self) -> u32 {
@@ -287,6 +302,16 @@ impl Broker {
         self.lock().as_ref().expect("the broker runs").wait_for(marker, limit);
     }
 
+    /// Returns the versions in which a client has asked an API, where requests are logged.
+    pub(crate) fn logged_versions(&self, api_key: ApiKey, client_id: &str) -> BTreeSet<i16> {
+        let log = fs::read_to_string(self.directory.join(LOG)).expect("the log");
+        let begin = format!("\"requestApiKey\":{},\"requestApiVersion\":", api_key.code());
+        let asked = log.split(&begin).skip(1).filter_map(|rest| rest.split_once(','));
+        let client = format!("\"clientId\":\"{client_id}\"");
+        let own = asked.filter(|(_, rest)| rest.split('}').next().unwrap_or("").contains(&client));
+        own.map(|(version, _)| version.parse().expect("a version")).collect()
+    }
+
     fn wait_started(&self) {
         self.wait_for_log("Kafka Server started", START_LIMIT);
     }
@@ -315,9 +340,11 @@ impl Broker {
         let name = format!("broker {}", self.id);
         let mut slot = self.lock();
         assert!(slot.is_none(), "{name} runs already");
-        let mut command = jvm::command(&["-Xmx512m"], "kafka.Kafka");
+        let mut options = vec!["-Xmx512m"];
+        options.extend(self.java_options.iter().map(String::as_str));
+        let mut command = jvm::command(&options, "kafka.Kafka");
         command.arg(self.config());
-        *slot = Some(Process::spawn(&name, command, &self.directory.join("server.log")));
+        *slot = Some(Process::spawn(&name, command, &self.directory.join(LOG)));
     }
 }
 

@@ -11,6 +11,7 @@ use crate::backoff::Backoff;
 use crate::coordinator::command::{Commit, CommitOffset};
 use crate::coordinator::notice::{Membership, Notice};
 use crate::coordinator::request::Request;
+use crate::coordinator::topic_ids::TopicIds;
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::ErrorCode;
 use crate::protocol::offset_commit::OffsetCommitResponse;
@@ -121,7 +122,8 @@ impl Member {
         first.is_sent = true;
         first.retry_at = None;
         self.commits.in_flight = true;
-        self.send(Request::OffsetCommit { id, generation, member_id, offsets });
+        let topic_ids = TopicIds::default();
+        self.send(Request::OffsetCommit { id, generation, member_id, offsets, topic_ids });
     }
 
     /// Returns when the first commit's time is over, or it is to be sent again.
@@ -135,7 +137,7 @@ impl Member {
     pub(super) fn take_commit(
         &mut self,
         now: Instant,
-        id: u64,
+        (id, topic_ids): (u64, &TopicIds),
         by: &Membership,
         version: i16,
         body: &[u8],
@@ -143,11 +145,13 @@ impl Member {
         let response = OffsetCommitResponse::decode(body, version)?;
         let mut codes = HashMap::new();
         for topic in &response.topics {
+            let Some(name) = topic_ids.name_of(topic.topic_id, topic.name) else { continue };
             for partition in &topic.partitions {
-                let place = (topic.name, partition.partition_index);
-                codes.entry(place).or_insert(partition.error_code);
+                codes.entry((name, partition.partition_index)).or_insert(partition.error_code);
             }
         }
+        let codes_of = codes.iter().map(|((name, _), code)| (*name, *code));
+        self.forget_stale_ids(codes_of.collect());
         self.commits.in_flight = false;
         let all = codes.values().copied();
         let group_code = all.filter(|code| befalls_all(*code)).min();

@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::coordinator::command::CommitOffset;
 use crate::coordinator::request::Request;
 use crate::coordinator::settings::MemberSettings;
+use crate::coordinator::topic_ids::TopicIds;
 use crate::protocol::describe_groups::DescribeGroupsRequest;
 use crate::protocol::find_coordinator::{FindCoordinatorRequest, GROUP_KEY_TYPE};
 use crate::protocol::heartbeat::HeartbeatRequest;
@@ -77,18 +78,20 @@ pub(super) fn encode(
             let member = MemberIdentity { member_id, group_instance_id, reason };
             LeaveGroupRequest { group_id, members: vec![member] }.encode(version, out)
         }
-        Request::OffsetCommit { generation, member_id, offsets, .. } => OffsetCommitRequest {
-            group_id,
-            generation_id_or_member_epoch: *generation,
-            member_id,
-            // A commit by no member is not a static member's either.
-            group_instance_id: group_instance_id.filter(|_| !member_id.is_empty()),
-            topics: commit_topics(offsets),
-            ..OffsetCommitRequest::default()
+        Request::OffsetCommit { generation, member_id, offsets, topic_ids, .. } => {
+            OffsetCommitRequest {
+                group_id,
+                generation_id_or_member_epoch: *generation,
+                member_id,
+                // A commit by no member is not a static member's either.
+                group_instance_id: group_instance_id.filter(|_| !member_id.is_empty()),
+                topics: commit_topics(offsets, topic_ids),
+                ..OffsetCommitRequest::default()
+            }
+            .encode(version, out)
         }
-        .encode(version, out),
-        Request::OffsetFetch { partitions, .. } => {
-            encode_fetch(group_id, partitions.as_deref(), version, out)
+        Request::OffsetFetch { partitions, topic_ids, .. } => {
+            encode_fetch(group_id, (partitions.as_deref(), topic_ids), version, out)
         }
         Request::DescribeGroup { .. } => {
             DescribeGroupsRequest { groups: vec![group_id], include_authorized_operations: false }
@@ -130,7 +133,7 @@ fn encode_join(
 
 fn encode_fetch(
     group_id: &str,
-    partitions: Option<&[(TopicName, i32)]>,
+    (partitions, topic_ids): (Option<&[(TopicName, i32)]>, &TopicIds),
     version: i16,
     out: &mut Vec<u8>,
 ) -> Result<(), EncodeError> {
@@ -143,8 +146,8 @@ fn encode_fetch(
         topics
             .map(|(name, indexes)| OffsetFetchRequestTopic {
                 name,
+                topic_id: topic_ids.id_of(name),
                 partition_indexes: Int32Array::Values(indexes),
-                ..OffsetFetchRequestTopic::default()
             })
             .collect()
     });
@@ -153,7 +156,10 @@ fn encode_fetch(
     OffsetFetchRequest { groups: vec![group], require_stable }.encode(version, out)
 }
 
-fn commit_topics(offsets: &[CommitOffset]) -> Vec<OffsetCommitRequestTopic<'_>> {
+fn commit_topics<'a>(
+    offsets: &'a [CommitOffset],
+    topic_ids: &TopicIds,
+) -> Vec<OffsetCommitRequestTopic<'a>> {
     let parts = offsets.iter().map(|offset| {
         let partition = OffsetCommitRequestPartition {
             partition_index: offset.partition,
@@ -167,8 +173,8 @@ fn commit_topics(offsets: &[CommitOffset]) -> Vec<OffsetCommitRequestTopic<'_>> 
     topics
         .map(|(name, partitions)| OffsetCommitRequestTopic {
             name,
+            topic_id: topic_ids.id_of(name),
             partitions,
-            ..OffsetCommitRequestTopic::default()
         })
         .collect()
 }

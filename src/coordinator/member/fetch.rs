@@ -9,6 +9,7 @@ use super::attempt::Attempt;
 use super::{Member, broker_error};
 use crate::coordinator::notice::{Committed, CommittedOffset, Notice};
 use crate::coordinator::request::Request;
+use crate::coordinator::topic_ids::TopicIds;
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::ErrorCode;
 use crate::protocol::offset_fetch::{
@@ -76,12 +77,17 @@ impl PendingFetch {
     }
 
     /// Takes the partitions of an answer; returns a code that is to be tried again.
-    fn take(&mut self, group: &OffsetFetchResponseGroup<'_>) -> Option<ErrorCode> {
+    fn take(
+        &mut self,
+        group: &OffsetFetchResponseGroup<'_>,
+        topic_ids: &TopicIds,
+    ) -> Option<ErrorCode> {
         let Some(partitions) = &self.partitions else { return self.take_all(group) };
         let mut told = HashMap::new();
         for topic in &group.topics {
+            let Some(name) = topic_ids.name_of(topic.topic_id, topic.name) else { continue };
             for partition in &topic.partitions {
-                told.entry((topic.name, partition.partition_index)).or_insert(partition);
+                told.entry((name, partition.partition_index)).or_insert(partition);
             }
         }
         let mut again = None;
@@ -130,8 +136,11 @@ impl Member {
     /// Sends the questions that it is time for.
     pub(super) fn send_fetches(&mut self, now: Instant) {
         let due = self.fetches.iter_mut().filter_map(|one| one.attempt.begin(now).then_some(&*one));
-        let request =
-            |one: &PendingFetch| Request::OffsetFetch { id: one.id, partitions: one.open() };
+        let request = |one: &PendingFetch| Request::OffsetFetch {
+            id: one.id,
+            partitions: one.open(),
+            topic_ids: TopicIds::default(),
+        };
         let requests: Vec<Request> = due.map(request).collect();
         requests.into_iter().for_each(|request| self.send(request));
     }
@@ -145,7 +154,7 @@ impl Member {
     pub(super) fn take_fetch(
         &mut self,
         now: Instant,
-        id: u64,
+        (id, topic_ids): (u64, &TopicIds),
         version: i16,
         body: &[u8],
     ) -> std::result::Result<(), WireError> {
@@ -157,6 +166,7 @@ impl Member {
         let group = response.groups.iter().find(is_meant);
         let group_code = group.map_or(ErrorCode::NONE, group_code);
         self.judge_coordinator(now, group_code);
+        self.forget_stale_ids(group.map_or_else(Vec::new, |group| codes(group, topic_ids)));
         let Some(place) = self.sent_fetch(id) else { return Ok(()) };
         if group_code.is_error() && !is_passing(group_code) {
             let fetch = self.fetches.remove(place);
@@ -166,7 +176,7 @@ impl Member {
         }
         let Some(fetch) = self.fetches.get_mut(place) else { return Ok(()) };
         let again = match group {
-            Some(group) if !group_code.is_error() => fetch.take(group),
+            Some(group) if !group_code.is_error() => fetch.take(group, topic_ids),
             _ => Some(group_code),
         };
         match again {
@@ -209,6 +219,18 @@ impl Member {
     }
 }
 
+/// Returns the topic and the code of each partition.
+fn codes<'a>(
+    group: &OffsetFetchResponseGroup<'a>,
+    topic_ids: &'a TopicIds,
+) -> Vec<(&'a str, ErrorCode)> {
+    let named = group.topics.iter().filter_map(|topic| {
+        let name = topic_ids.name_of(topic.topic_id, topic.name)?;
+        Some(topic.partitions.iter().map(move |partition| (name, partition.error_code)))
+    });
+    named.flatten().collect()
+}
+
 /// Returns what is wrong with the group as a whole, which version 1 says in each partition.
 fn group_code(group: &OffsetFetchResponseGroup<'_>) -> ErrorCode {
     if group.error_code.is_error() {
@@ -237,6 +259,7 @@ fn is_passing(code: ErrorCode) -> bool {
             | ErrorCode::NOT_COORDINATOR
             | ErrorCode::REQUEST_TIMED_OUT
             | ErrorCode::UNSTABLE_OFFSET_COMMIT
+            | ErrorCode::UNKNOWN_TOPIC_ID
     )
 }
 

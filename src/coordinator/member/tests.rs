@@ -10,6 +10,7 @@ mod leaving;
 mod lookups;
 mod questions;
 mod sessions;
+mod topic_ids;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -23,6 +24,7 @@ use crate::coordinator::notice::{Membership, Notice};
 use crate::coordinator::poll_clock::PollClock;
 use crate::coordinator::request::Request;
 use crate::coordinator::settings::MemberSettings;
+use crate::coordinator::topic_ids::TopicIds;
 use crate::protocol::find_coordinator::{Coordinator, FindCoordinatorResponse};
 use crate::protocol::heartbeat::HeartbeatResponse;
 use crate::protocol::join_group::{JoinGroupResponse, JoinGroupResponseMember};
@@ -55,6 +57,8 @@ struct Bench {
     notices: Vec<Notice>,
     connects: usize,
     disconnects: usize,
+    /// The topics whose ids it found stale.
+    forgotten: Vec<TopicName>,
     generation: i32,
     /// Whether the member leads the generations to come.
     leads: bool,
@@ -93,6 +97,7 @@ impl Bench {
             notices: Vec::new(),
             connects: 0,
             disconnects: 0,
+            forgotten: Vec::new(),
             generation: 0,
             leads: false,
             is_reachable: true,
@@ -182,6 +187,7 @@ impl Bench {
                     self.disconnects += 1;
                     self.hand_back("closed");
                 }
+                MemberAction::ForgetTopicIds(names) => self.forgotten.extend(names),
                 MemberAction::Notify(notice) => self.notices.push(notice),
             }
         }

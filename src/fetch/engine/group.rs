@@ -21,7 +21,8 @@ use crate::fetch::connection::{ConnectionId, ConnectionSettings, Phase};
 use crate::fetch::failure::Failure;
 use crate::fetch::peer::PeerId;
 use crate::protocol::ApiKey;
-use crate::wire::{EncodeError, Reader};
+use crate::topic::TopicName;
+use crate::wire::{EncodeError, Reader, Uuid};
 
 /// What has become of a member's connection, or of a request, in the order of the events.
 #[derive(Debug)]
@@ -250,6 +251,22 @@ impl FetchEngine {
         };
         let event = GroupEvent::Unanswered { call, why: refusal, is_unsupported: true };
         self.group_events.push_back(event);
+    }
+
+    /// Returns the id of a topic of the member's cluster, as far as it is known.
+    pub fn topic_id(&self, id: ConsumerId, name: &str) -> Option<Uuid> {
+        self.clusters.get(&self.groups.get(&id)?.cluster)?.cluster.topic_id(name)
+    }
+
+    /// Forgets ids of topics of the member's cluster that a coordinator does not know, and asks
+    /// for the topics again.
+    pub fn forget_topic_ids(&mut self, id: ConsumerId, names: &[TopicName], now: Instant) {
+        let Some(cluster) = self.groups.get(&id).map(|user| user.cluster) else { return };
+        if let Some(entry) = self.clusters.get_mut(&cluster) {
+            names.iter().for_each(|name| entry.cluster.forget_topic_id(name.as_str()));
+            entry.cluster.want_refresh(now);
+            self.dirty_clusters.insert(cluster);
+        }
     }
 
     /// Returns what has happened since the last call.

@@ -145,7 +145,13 @@ fn a_static_member_commits_as_such() {
     let bench = Bench::with(MemberSettings { group_instance_id, ..settings() });
     for (member_id, instance) in [(MEMBER, Some("i")), ("", None)] {
         let member_id = member_id.to_owned();
-        let request = Request::OffsetCommit { id: 1, generation: 3, member_id, offsets: vec![] };
+        let request = Request::OffsetCommit {
+            id: 1,
+            generation: 3,
+            member_id,
+            offsets: vec![],
+            topic_ids: TopicIds::default(),
+        };
         let mut body = Vec::new();
         bench.member.encode(&request, 9, &mut body).unwrap();
         let sent = crate::protocol::offset_commit::OffsetCommitRequest::decode(&body, 9).unwrap();

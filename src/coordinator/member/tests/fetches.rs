@@ -69,7 +69,7 @@ fn what_is_known_at_the_deadline_is_told() {
 fn stable_offsets_are_asked_for_where_the_version_has_it() {
     let bench = Bench::new();
     let partitions = Some(vec![(TopicName::new("t"), 1), (TopicName::new("u"), 2)]);
-    let request = Request::OffsetFetch { id: 1, partitions };
+    let request = Request::OffsetFetch { id: 1, partitions, topic_ids: TopicIds::default() };
     for version in 1..=9 {
         let mut body = Vec::new();
         bench.member.encode(&request, version, &mut body).unwrap();
