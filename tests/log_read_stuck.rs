@@ -1,4 +1,5 @@
-//! Files that would hold a reader up: a FIFO in place of one, and a disk that does not answer.
+//! Files that would hold a reader or a writer up: a FIFO in place of one, and a disk that does not
+//! answer.
 
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "what fails here fails the test")]
 
@@ -9,9 +10,10 @@ use std::ffi::CString;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::mpsc::channel;
 use std::time::Duration;
 
-use kfetch::{Config, Consumer, ErrorKind, TopicPartition};
+use kfetch::{Config, Consumer, ErrorKind, LogWriter, LogWriterOptions, TopicPartition};
 use log_files::{Partition, TOPIC, batches};
 use support::process::spawn_tied;
 use support::temp_dir::TempDir;
@@ -42,6 +44,46 @@ fn make_fifo(path: &Path) {
     let name = CString::new(path.as_os_str().as_bytes()).unwrap();
     // SAFETY: the name ends in a zero byte and outlives the call.
     assert_eq!(unsafe { libc::mkfifo(name.as_ptr(), 0o600) }, 0);
+}
+
+/// What opens a partition for writing, and what checks a directory, say in time.
+fn open_and_verify(log_dir: &Path) -> [String; 2] {
+    let (sender, results) = channel();
+    let dir = log_dir.to_owned();
+    std::thread::spawn(move || {
+        let opened = LogWriter::open(&dir, TOPIC, 0, LogWriterOptions::default());
+        let opened = opened.map_or_else(|error| error.to_string(), |_| String::new());
+        sender.send(opened).unwrap();
+    });
+    let opened = results.recv_timeout(SOON).expect("the writer hangs");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_kfetch"));
+    command.args(["log", "verify"]).arg(log_dir);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let output = spawn_tied(command).unwrap().wait_with_output().unwrap();
+    let printed = [output.stdout, output.stderr].concat();
+    [opened, String::from_utf8(printed).unwrap()]
+}
+
+#[test]
+fn a_fifo_in_place_of_a_file_of_a_segment_holds_no_writer_up() {
+    for (name, is_linked) in [("log", false), ("log", true), ("index", false), ("timeindex", true)]
+    {
+        let dir = TempDir::new("log-read-stuck");
+        let log_dir = log_dir(&dir);
+        let path = log_dir.join(format!("{TOPIC}-0/{:020}.{name}", 0));
+        drop(std::fs::remove_file(&path));
+        match is_linked {
+            true => {
+                let fifo = dir.path().join("fifo");
+                make_fifo(&fifo);
+                std::os::unix::fs::symlink(fifo, &path).unwrap();
+            }
+            false => make_fifo(&path),
+        }
+        let [opened, verified] = open_and_verify(&log_dir);
+        println!("{name}: {opened} / {verified}");
+        assert!(opened.contains(&path.display().to_string()), "{name}: {opened:?}");
+    }
 }
 
 #[test]

@@ -6,7 +6,7 @@
 #![forbid(unsafe_code)]
 #![deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
@@ -14,6 +14,7 @@ use super::index::TimeIndexEntry;
 use super::indexer::Indexer;
 use super::io_error;
 use super::names::SegmentFile;
+use super::regular_file::open_for_writing;
 use crate::error::Result;
 use crate::record::BatchHeader;
 
@@ -37,9 +38,8 @@ struct Grown {
 impl Grown {
     fn open(directory: &Path, kind: SegmentFile, base_offset: i64, len: u64) -> Result<Self> {
         let path = directory.join(kind.name(base_offset));
-        let mut options = OpenOptions::new();
-        let opened = options.write(true).create(true).truncate(false).open(&path);
-        let file = opened.map_err(|error| io_error("open", &path, &error))?;
+        let opened = open_for_writing(&path);
+        let (file, _) = opened.map_err(|error| io_error("open", &path, &error))?;
         Ok(Self { file, path, len, is_synced: false })
     }
 

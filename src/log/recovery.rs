@@ -15,14 +15,16 @@
 #![forbid(unsafe_code)]
 #![deny(clippy::arithmetic_side_effects, clippy::indexing_slicing)]
 
-use std::fs::{self, File, OpenOptions};
-use std::io;
+use std::fs::{self, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use super::active_segment::ActiveSegment;
 use super::indexer::Indexer;
 use super::io_error;
 use super::names::SegmentFile;
+use super::regular_file::{open_for_writing, open_regular};
 use super::segment_check::SegmentCheck;
 use crate::error::{Error, ErrorKind, Result};
 use crate::logger::Logger;
@@ -181,14 +183,19 @@ fn write_indexes(directory: &Path, base_offset: i64, indexer: &Indexer) -> Resul
     {
         let path = directory.join(kind.name(base_offset));
         if !has_contents(&path, entries) {
-            fs::write(&path, entries).map_err(|error| io_error("write", &path, &error))?;
+            let written = open_for_writing(&path).and_then(|(mut file, _)| {
+                file.set_len(0)?;
+                file.write_all(entries)
+            });
+            written.map_err(|error| io_error("write", &path, &error))?;
         }
     }
     Ok(())
 }
 
 fn has_contents(path: &Path, entries: &[u8]) -> bool {
-    let len = File::open(path).and_then(|file| file.metadata()).map(|metadata| metadata.len());
-    let is_as_long = len.is_ok_and(|len| u64::try_from(entries.len()) == Ok(len));
-    is_as_long && fs::read(path).is_ok_and(|bytes| bytes == entries)
+    let Ok((file, metadata)) = open_regular(path) else { return false };
+    let mut bytes = vec![0; entries.len()];
+    let is_as_long = u64::try_from(entries.len()) == Ok(metadata.len());
+    is_as_long && file.read_exact_at(&mut bytes, 0).is_ok() && bytes == entries
 }

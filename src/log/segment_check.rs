@@ -10,6 +10,7 @@ use std::path::Path;
 
 use super::indexer::Indexer;
 use super::io_error;
+use super::regular_file::open_regular;
 use crate::error::{Error, ErrorKind, Result};
 use crate::record::{BatchError, BatchHeader, HEADER_LEN, verify_crc};
 
@@ -49,7 +50,7 @@ impl SegmentCheck {
         recovery_point: i64,
         interval_bytes: u32,
     ) -> Result<Self> {
-        let opened = File::open(path).and_then(Window::new);
+        let opened = open_regular(path).map(|(file, metadata)| Window::new(file, metadata.len()));
         let mut window = opened.map_err(|error| io_error("open", path, &error))?;
         let mut check = Self {
             size: 0,
@@ -117,9 +118,8 @@ struct Window {
 }
 
 impl Window {
-    fn new(file: File) -> io::Result<Self> {
-        let file_len = file.metadata()?.len();
-        Ok(Self { file, file_len, start: 0, bytes: Vec::new() })
+    fn new(file: File, file_len: u64) -> Self {
+        Self { file, file_len, start: 0, bytes: Vec::new() }
     }
 
     /// Returns `len` bytes at `at`, or as many as the file has there.
