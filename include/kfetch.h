@@ -1586,9 +1586,10 @@ kfetch_status kfetch_consumer_close_with(kfetch_consumer *consumer,
                                          kfetch_error **error_out);
 
 /**
- * Frees the consumer, closing it without a wait if that has not been done: a member of a group
- * does not leave then, and no callback is called. NULL is allowed. In a fork's child, inside of a
- * callback, and while a call of another thread is inside, nothing happens.
+ * Frees the consumer, closing it without a wait if that has not been done: nothing is committed
+ * then and no callback is called; a member of a group that is no static one leaves, if its
+ * connection takes that at once. NULL is allowed. In a fork's child, inside of a callback, and
+ * while a call of another thread is inside, nothing happens.
  *
  * # Safety
  *

@@ -177,7 +177,9 @@ impl Consumer {
 
     /// Lets everything go and waits up to `timeout` until the engine has done so. Handles stay
     /// valid. A member of a group commits where `enable.auto.commit` says so, has its partitions
-    /// revoked, with the listener called, and leaves, unless it is a static one.
+    /// revoked, with the listener called, and leaves, unless it is a static one. One that is
+    /// dropped instead commits nothing and calls nobody; it leaves if its connection takes that at
+    /// once.
     ///
     /// # Errors
     ///
@@ -312,6 +314,7 @@ impl Drop for Consumer {
         if !self.is_closed {
             // Nobody waits for the outcome.
             if self.group.is_some() {
+                self.part_from_group();
                 let remove = What::RemoveMember(Reply::new(|()| {}));
                 drop(self.engine.send(Feeder::Network, self.id, remove));
             }

@@ -208,9 +208,10 @@ fn operation_of(operation: i32) -> Result<GroupMembershipOperation, Failure> {
     }
 }
 
-/// Frees the consumer, closing it without a wait if that has not been done: a member of a group
-/// does not leave then, and no callback is called. NULL is allowed. In a fork's child, inside of a
-/// callback, and while a call of another thread is inside, nothing happens.
+/// Frees the consumer, closing it without a wait if that has not been done: nothing is committed
+/// then and no callback is called; a member of a group that is no static one leaves, if its
+/// connection takes that at once. NULL is allowed. In a fork's child, inside of a callback, and
+/// while a call of another thread is inside, nothing happens.
 ///
 /// # Safety
 ///

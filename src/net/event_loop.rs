@@ -171,7 +171,9 @@ impl EventLoop {
             What::Member(command) => self.groups.handle_command(id, command, now),
             What::WakeAt(at) => self.groups.set_wake(id, at),
             What::RemoveMember(done) => {
-                self.groups.remove(id, engine);
+                // What it said last is written first, as far as the socket takes it.
+                self.perform(now);
+                self.groups.remove(id, &mut self.engine);
                 self.coordinators.remove(id);
                 self.perform(now);
                 done.send(());

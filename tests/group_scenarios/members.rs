@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use kfetch::{ErrorKind, TopicPartition};
+use kfetch::{ErrorKind, GroupMembershipOperation, TopicPartition};
 
 use super::{Member, Place, SOON, STEP, Told, poll_until, poll_while, values};
 
@@ -179,11 +179,25 @@ pub(crate) fn what_a_vanished_member_had_goes_to_others_when_its_session_ends(pl
         all.iter().all(|one| one.owned().len() == 1)
     });
     let began = Instant::now();
-    // Dropped, it says nothing to the group.
-    drop(vanishes);
+    let remains = GroupMembershipOperation::RemainInGroup;
+    vanishes.consumer.close_with(SOON, remains).unwrap();
     poll_until(&mut [&mut stays], |all| all[0].owned().len() == 2);
     let took = began.elapsed();
+    assert!(took > Duration::from_secs(4), "{took:?} for a session of 6 s");
     assert!(took < Duration::from_secs(9), "{took:?} for a session of 6 s");
+    stays.close();
+}
+
+pub(crate) fn what_a_dropped_member_had_goes_to_others_at_once(place: &dyn Place) {
+    place.fill("dropped", 2, 20);
+    let mut stays = Member::of(place, "dropped", &["dropped"], &[]);
+    let mut dropped = Member::of(place, "dropped", &["dropped"], &[]);
+    poll_until(&mut [&mut stays, &mut dropped], |all| all.iter().all(|one| one.owned().len() == 1));
+    let began = Instant::now();
+    drop(dropped);
+    poll_until(&mut [&mut stays], |all| all[0].owned().len() == 2);
+    let took = began.elapsed();
+    assert!(took < Duration::from_secs(4), "{took:?}, although it has left");
     stays.close();
 }
 

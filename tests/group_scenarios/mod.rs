@@ -51,6 +51,7 @@ macro_rules! all_scenarios {
             members::of_two_with_one_instance_id_the_older_is_fenced,
             members::a_group_rolls_from_eager_to_cooperative,
             members::what_a_vanished_member_had_goes_to_others_when_its_session_ends,
+            members::what_a_dropped_member_had_goes_to_others_at_once,
             members::a_member_that_does_not_poll_leaves_and_returns,
             commits::a_commit_is_refused_where_it_must_be,
             commits::asynchronous_commits_are_told_in_order,

@@ -8,8 +8,12 @@ use super::listener::RebalanceListener;
 use crate::client::assignment::check_topic;
 use crate::client::consumer::{Consumer, clock};
 use crate::coordinator::assignor::Assignor;
+use crate::coordinator::command::MemberCommand;
 use crate::coordinator::subscription::{Pattern, Subscription};
 use crate::error::{Error, ErrorKind, Result};
+
+/// How long a consumer that was dropped takes leave, if anything keeps it from doing so at once.
+const PARTING: Duration = Duration::from_secs(1);
 
 /// A consumer's place in its group, for a producer that commits its offsets in a transaction
 /// (Kafka's `ConsumerGroupMetadata`, KIP-447).
@@ -223,6 +227,17 @@ impl Consumer {
         self.settle_group(deadline, |consumer| consumer.is_idle_member());
         // A member that did not get that far in time reads nothing any more all the same.
         drop(self.unassign_all());
+    }
+
+    /// Tells the group that a consumer is gone which nobody has closed, if its connection takes
+    /// that at once: nobody waits for anything, and nothing is committed.
+    pub(in crate::client) fn part_from_group(&self) {
+        let Some(group) = &self.group else { return };
+        let is_static = group.config.group_instance_id.is_some();
+        if self.is_subscribed() && group.config.leaves_on_close && !is_static {
+            let (reason, deadline) = ("the consumer was dropped".to_owned(), clock() + PARTING);
+            drop(self.send_member(MemberCommand::Leave { reason, tells: true, deadline }));
+        }
     }
 
     /// Does what the group wants done until `is_settled`, up to the deadline.

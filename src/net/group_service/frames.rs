@@ -65,6 +65,8 @@ pub(super) struct ClientConnection {
     in_flight: VecDeque<InFlight>,
     /// Whether the socket may have more to read: until a read says no.
     pub(super) is_readable: bool,
+    /// Whether the client is gone; what it has sent before is served all the same.
+    has_ended: bool,
 }
 
 /// A request as it lies in a connection's input.
@@ -86,6 +88,7 @@ impl ClientConnection {
             sent: 0,
             in_flight: VecDeque::new(),
             is_readable: true,
+            has_ended: false,
         }
     }
 
@@ -111,8 +114,13 @@ impl ClientConnection {
         length.is_some_and(|length| unread.len() - LENGTH_BYTES >= length)
     }
 
+    /// Says so when the client is gone and nothing is left of what it has sent.
+    pub(super) fn check_end(&self) -> Result<(), Closed> {
+        if self.has_ended && !self.has_frame() { Err(Closed::Gone) } else { Ok(()) }
+    }
+
     /// Reads what the socket has, up to the turn's limit.
-    pub(super) fn read(&mut self) -> Result<(), Closed> {
+    pub(super) fn read(&mut self) {
         self.input.drain(..self.taken);
         self.taken = 0;
         if self.input.is_empty() && self.input.capacity() > KEPT_BYTES_MAX {
@@ -125,16 +133,20 @@ impl ClientConnection {
             let read = self.stream.read(self.input.get_mut(begin..).unwrap_or_default());
             self.input.truncate(begin + *read.as_ref().unwrap_or(&0));
             match read {
-                Ok(0) => return Err(Closed::Gone),
+                Ok(0) => return self.end(),
                 Ok(count) => turn_bytes += count,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     self.is_readable = false;
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(_) => return Err(Closed::Gone),
+                Err(_) => return self.end(),
             }
         }
-        Ok(())
+    }
+
+    fn end(&mut self) {
+        self.has_ended = true;
+        self.is_readable = false;
     }
 
     /// Takes the next request, which is in flight from now on; `None` where it has not arrived

@@ -178,7 +178,7 @@ impl Server {
     fn try_serve(&mut self, key: usize) -> std::result::Result<(), Closed> {
         let Some(connection) = self.connections.get_mut(key) else { return Ok(()) };
         if connection.is_open_to_requests() {
-            connection.read()?;
+            connection.read();
         }
         loop {
             let id = RequestId(self.next_id);
@@ -197,6 +197,7 @@ impl Server {
                 Closed::Nonsense(format!("its {:?} is malformed: {error}", incoming.api_key))
             })?;
         }
+        connection.check_end()?;
         if connection.has_work() {
             self.ready.insert(key);
         }
