@@ -344,6 +344,9 @@ fn groups_of_a_log_directory_are_described_reset_and_deleted() {
     assert_eq!(group("list", &[]).well(), "");
     assert_eq!(group("describe", &["--json"]).well(), "[]\n");
     assert_eq!(group("describe", &["--json", "nobody"]).well(), "[]\n");
+    let reset = ["locals", "-t", "local", "--to", "7"];
+    let dry_run = [&reset[..], &["--dry-run"]].concat();
+    assert_eq!(columns(&group("reset", &dry_run).well()), [(-1, 7), (-1, 7)]);
     assert!(files(path) == before, "something was written");
 
     let cat = ["cat", "-g", "locals", "-t", "local", "-e", "-q"];
@@ -351,11 +354,9 @@ fn groups_of_a_log_directory_are_described_reset_and_deleted() {
     let before = files(path);
     assert_eq!(group("list", &[]).well(), "locals\n");
     assert_eq!(columns(&group("describe", &[]).well()), [(50, 50), (50, 50)]);
-    assert!(files(path) == before, "something was written");
-
-    let reset = ["locals", "-t", "local", "--to", "7"];
-    let dry = group("reset", &[&reset[..], &["--dry-run"]].concat()).well();
+    let dry = group("reset", &dry_run).well();
     assert_eq!(columns(&dry), [(50, 7), (50, 7)]);
+    assert!(files(path) == before, "something was written");
     assert_eq!(columns(&group("describe", &["locals"]).well()), [(50, 50), (50, 50)]);
     assert_eq!(group("reset", &reset).well(), dry);
     assert_eq!(columns(&group("describe", &["locals"]).well()), [(7, 50), (7, 50)]);
@@ -365,8 +366,13 @@ fn groups_of_a_log_directory_are_described_reset_and_deleted() {
     let mut member = member.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
     let mut byte = [0];
     member.stdout.as_mut().unwrap().read_exact(&mut byte).unwrap();
-    let text = group("reset", &reset).ended(1);
-    assert!(text.contains("group locals has 1 member (state Stable)"), "{text}");
+    for reset in [&reset[..], &dry_run] {
+        let text = group("reset", reset).ended(1);
+        assert!(text.contains("group locals has 1 member (state Stable)"), "{text}");
+    }
+    let described = group("describe", &["--json"]).well();
+    let owned = described.lines().filter(|line| line.contains("\"client_id\":\"kfetch\""));
+    assert_eq!(owned.count(), 2, "{described}");
     let text = group("delete-offsets", &["locals", "-t", "local"]).ended(1);
     assert!(text.contains("GROUP_SUBSCRIBED_TO_TOPIC"), "{text}");
     drop(member.stdout.take());

@@ -1,10 +1,11 @@
 //! `kfetch group`: lists and describes groups, and changes their committed offsets.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use kfetch::client::config::Source;
+use kfetch::client::config::{ConsumerConfig, Source};
+use kfetch::net::group_service::SocketAddress;
 use kfetch::{
     Consumer, Engine, Error, ErrorKind, GroupDescription, OffsetAndMetadata, TopicPartition,
 };
@@ -30,6 +31,9 @@ const CONSUMERS: [&str; 2] = ["consumer", ""];
 
 /// How long what is left of a client may take to go.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// How long a process that serves the groups of a directory may take to say who owns what.
+const OBSERVING_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Runs the command.
 ///
@@ -81,10 +85,30 @@ impl<'a> Client<'a> {
     ///
     /// What the library says.
     pub(crate) fn consumer(&self, group: &str) -> Outcome<Consumer> {
-        let config = settings::config(self.args)?.with("group.id", group)?;
-        let config = config.with("enable.auto.commit", "false")?;
         refuse_brokers_groups(&self.source)?;
-        Ok(Consumer::with_engine(&self.engine, config.consumer()?)?)
+        Ok(Consumer::with_engine(&self.engine, self.config(group)?)?)
+    }
+
+    fn config(&self, group: &str) -> Outcome<ConsumerConfig> {
+        let config = settings::config(self.args)?.with("group.id", group)?;
+        Ok(config.with("enable.auto.commit", "false")?.consumer()?)
+    }
+
+    /// Returns a consumer that asks the process which serves the groups of the log directories;
+    /// none where there is no such process now.
+    fn observer(&self, group: &str) -> Outcome<Option<Consumer>> {
+        let served = self
+            .log_dirs()
+            .and_then(<[_]>::first)
+            .filter(|dir| SocketAddress::of(dir).and_then(|address| address.connect()).is_ok());
+        if served.is_none() {
+            return Ok(None);
+        }
+        let mut config = self.config(group)?;
+        if let Some(group) = &mut config.group {
+            group.embedded.serves = false;
+        }
+        Ok(Some(Consumer::with_engine(&self.engine, config)?))
     }
 
     /// Returns a consumer that belongs to no group: on log directories it only reads.
@@ -153,7 +177,7 @@ fn list(args: &ListArgs) -> Outcome {
 fn describe(args: &DescribeArgs) -> Outcome {
     let client = Client::new(&args.source)?;
     let mut rows = match client.log_dirs() {
-        Some(log_dirs) => group_local::rows(log_dirs, args.group.as_deref())?,
+        Some(log_dirs) => local_rows(&client, log_dirs, args.group.as_deref())?,
         None => match &args.group {
             Some(group) => rows_of(&client, group)?,
             None => all_rows(&client)?,
@@ -166,6 +190,28 @@ fn describe(args: &DescribeArgs) -> Outcome {
         Some(group) if is_missing => Err(Failure::Error(format!("group {group} does not exist"))),
         _ => Ok(()),
     }
+}
+
+/// Returns the rows of a group of log directories, or of all groups, with their owners where a
+/// process serves them. Nothing is locked, started or written.
+fn local_rows(
+    client: &Client<'_>,
+    log_dirs: &[PathBuf],
+    group: Option<&str>,
+) -> Outcome<Vec<GroupOffset>> {
+    let mut rows = group_local::rows(log_dirs, group)?;
+    let groups: BTreeSet<String> = rows.iter().map(|row| row.group.clone()).collect();
+    for group in groups {
+        let Some(mut observer) = client.observer(&group)? else { break };
+        let found = observer.describe_group(client.left().min(OBSERVING_TIMEOUT));
+        close(observer);
+        // Who serves them may have gone meanwhile, or stand still: the offsets are known.
+        let mut owners = found.map(owners).unwrap_or_default();
+        for row in rows.iter_mut().filter(|row| row.group == group) {
+            row.owner = owners.remove(&row.partition());
+        }
+    }
+    Ok(rows)
 }
 
 /// Returns the rows of all groups.
@@ -254,8 +300,7 @@ fn find_ends(client: &Client<'_>, rows: &mut [GroupOffset]) -> Outcome {
         let partitions = partitions.iter().map(|one| one.partition);
         there.extend(partitions.map(|one| (TopicPartition::new(topic.name.as_str(), one), None)));
     }
-    let of = |row: &GroupOffset| TopicPartition::new(row.topic.as_str(), row.partition);
-    let mut wanted: Vec<TopicPartition> = rows.iter().map(of).collect();
+    let mut wanted: Vec<TopicPartition> = rows.iter().map(GroupOffset::partition).collect();
     wanted.sort();
     wanted.dedup();
     wanted.retain(|partition| there.contains_key(partition));
@@ -270,13 +315,16 @@ fn find_ends(client: &Client<'_>, rows: &mut [GroupOffset]) -> Outcome {
         }
     }
     for row in rows {
-        row.log_end_offset = there.get(&of(row)).copied().flatten();
+        row.log_end_offset = there.get(&row.partition()).copied().flatten();
     }
     Ok(())
 }
 
 fn reset(args: &ResetArgs) -> Outcome {
     let client = Client::new(&args.source)?;
+    if let Some(log_dirs) = client.log_dirs().filter(|_| args.dry_run) {
+        return show_reset(&client, log_dirs, args);
+    }
     let mut consumer = client.consumer(&args.group)?;
     refuse_members(&mut consumer, &args.group, client.left())?;
     let find = || group_reset::targets(&mut consumer, &args.topics, args.to, client.deadline);
@@ -291,6 +339,25 @@ fn reset(args: &ResetArgs) -> Outcome {
         commit(&mut consumer, &args.group, &targets, client.left())?;
     }
     close(consumer);
+    print(group_reset::text(&args.group, &targets).as_bytes())
+}
+
+/// Shows what a reset on log directories would do. Nothing is locked, started or written.
+fn show_reset(client: &Client<'_>, log_dirs: &[PathBuf], args: &ResetArgs) -> Outcome {
+    refuse_brokers_groups(&client.source)?;
+    if let Some(mut observer) = client.observer(&args.group)? {
+        refuse_members(&mut observer, &args.group, client.left())?;
+        close(observer);
+    }
+    let mut reader = client.reader()?;
+    let mut targets = group_reset::targets(&mut reader, &args.topics, args.to, client.deadline)?;
+    close(reader);
+    let rows = group_local::rows(log_dirs, Some(&args.group))?;
+    let offset = |row: GroupOffset| (row.partition(), row.committed_offset);
+    let committed: HashMap<TopicPartition, i64> = rows.into_iter().map(offset).collect();
+    for target in &mut targets {
+        target.committed_offset = committed.get(&target.partition).copied();
+    }
     print(group_reset::text(&args.group, &targets).as_bytes())
 }
 

@@ -1,5 +1,7 @@
 //! What `kfetch group describe` prints: a row for each offset that a group has committed.
 
+use kfetch::TopicPartition;
+
 use crate::json::write_string;
 use crate::number::write_decimal;
 use crate::table::{Align, Table};
@@ -32,6 +34,11 @@ pub(crate) struct Owner {
 }
 
 impl GroupOffset {
+    /// Returns whose offset it is.
+    pub(crate) fn partition(&self) -> TopicPartition {
+        TopicPartition::new(self.topic.as_str(), self.partition)
+    }
+
     /// Returns how many offsets lie before the end; none behind it, as after a truncation.
     fn lag(&self) -> Option<i64> {
         let lag = self.log_end_offset?.saturating_sub(self.committed_offset);

@@ -53,7 +53,7 @@ pub(super) fn group_cluster(config: &ConsumerConfig) -> ClusterSettings {
 pub(super) fn service(config: &ConsumerConfig, group: &GroupConfig) -> Option<ServiceSettings> {
     let Source::LogDirs(paths) = &config.source else { return None };
     let dir = paths.first()?;
-    let embedded = &group.embedded;
+    let embedded = Some(&group.embedded).filter(|embedded| embedded.serves)?;
     Some(ServiceSettings {
         initial_rebalance_delay: embedded.initial_rebalance_delay,
         session_timeout_min: embedded.session_timeout_min,

@@ -66,6 +66,9 @@ pub struct EmbeddedGroupConfig {
     pub offsets_partitions: i32,
     /// `offsets.retention.minutes`.
     pub offsets_retention: Duration,
+    /// Whether this process serves the directories' groups where nobody does. No property says
+    /// so: who only looks takes no lock and writes nothing.
+    pub serves: bool,
 }
 
 impl GroupConfig {
@@ -142,6 +145,7 @@ impl EmbeddedGroupConfig {
             offsets_retention: Duration::from_secs(
                 values.number::<u64>("offsets.retention.minutes")?.saturating_mul(60),
             ),
+            serves: true,
         };
         if config.session_timeout_min > config.session_timeout_max {
             let text = "group.min.session.timeout.ms is more than group.max.session.timeout.ms";
