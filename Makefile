@@ -27,7 +27,7 @@ HAS_CXX := $(shell command -v $(firstword $(CXX)) 2>/dev/null)
 LINK := -L$(RELEASE) -lkfetch -pthread -Wl,-rpath,'$$ORIGIN/../release'
 WARNINGS := -Wall -Wextra -Wpedantic
 
-.PHONY: all build examples demo install uninstall kafka venv test test-steps clean
+.PHONY: all build examples demo install uninstall kafka venv test test-steps campaign clean
 .DELETE_ON_ERROR:
 
 all: build examples
@@ -145,6 +145,15 @@ ifneq ($(wildcard benches/*.rs),)
 	@.ci/step 'benches, each once' $(CARGO) test --locked --bench '*'
 endif
 	@RUSTDOCFLAGS='-D warnings' .ci/step 'documentation' $(CARGO) doc --locked --no-deps
+
+# Long runs of what `make test` runs briefly. KFETCH_SEED=n replays a seed that failed.
+SEEDS ?= 200000
+KILLS ?= 2000
+campaign:
+	@.ci/step 'simulations, $(SEEDS) seeds each' env KFETCH_SEEDS=$(SEEDS) $(CARGO) test --locked \
+	    --release --test fetch_simulation --test group_simulation -- --nocapture
+	@.ci/step 'groups of a log directory, $(KILLS) processes killed' env KFETCH_KILLS=$(KILLS) \
+	    $(CARGO) test --locked --release --test local_group_faults -- --nocapture
 
 clean:
 	$(CARGO) clean

@@ -24,6 +24,7 @@ use kfetch::{LogWriter, LogWriterOptions};
 use support::deadline::now;
 use support::temp_dir::TempDir;
 
+/// How many processes are killed, where the environment does not say.
 const KILLS: usize = 200;
 const MEMBERS: usize = 4;
 const PARTITIONS: usize = 6;
@@ -32,6 +33,10 @@ const GROUP: &str = "g";
 const STRATEGIES: [&str; 3] = ["range", "cooperative-sticky", "sticky,cooperative-sticky"];
 /// Replays the choices of a run, though not the moments at which they strike.
 const SEED: &str = "KFETCH_TEST_SEED";
+
+fn kills() -> usize {
+    std::env::var("KFETCH_KILLS").map_or(KILLS, |kills| kills.parse().expect("a number"))
+}
 
 /// Appends to all partitions until it is told to end; returns how many records each has.
 struct Writer {
@@ -192,7 +197,8 @@ fn members_and_those_that_serve_are_killed_and_nothing_is_lost() {
     let mut group = Group::new(dir.path(), strategies);
     wait_for_owners(&mut group.members, PARTITIONS);
     let mut holders_killed = 0;
-    for kill in 0..KILLS {
+    let kills = kills();
+    for kill in 0..kills {
         // Now and then the group comes to rest, as a rule it does not.
         if kill % 25 == 24 {
             wait_for_owners(&mut group.members, PARTITIONS);
@@ -242,8 +248,8 @@ fn members_and_those_that_serve_are_killed_and_nothing_is_lost() {
     assert_eq!(last, ends, "what is committed in the end");
     checker.assert_holds(&logs);
     let records: i64 = ends.iter().sum();
-    eprintln!("{KILLS} kills, {holders_killed} of who served, {records} records, {took:?}");
-    assert!(holders_killed > KILLS / 8, "{holders_killed}");
+    eprintln!("{kills} kills, {holders_killed} of who served, {records} records, {took:?}");
+    assert!(holders_killed > kills / 8, "{holders_killed}");
 }
 
 #[test]
