@@ -30,6 +30,8 @@ pub(crate) struct ClusterBuilder {
     data_dirs: u32,
     properties: Vec<(String, String)>,
     java_options: Vec<String>,
+    /// The own port of each further listener, and the one that its clients are told.
+    behind: Vec<[u16; 2]>,
 }
 
 /// A running cluster; its node ids are 1 to the number of nodes.
@@ -55,8 +57,8 @@ pub(crate) struct Broker {
 impl Cluster {
     /// Begins the description of a cluster that a test has for itself.
     pub(crate) fn builder() -> ClusterBuilder {
-        let (properties, java_options) = (Vec::new(), Vec::new());
-        ClusterBuilder { nodes: 1, data_dirs: 1, properties, java_options }
+        let (properties, java_options, behind) = (Vec::new(), Vec::new(), Vec::new());
+        ClusterBuilder { nodes: 1, data_dirs: 1, properties, java_options, behind }
     }
 
     /// Returns the one-node cluster that the tests of this binary share, started on first use.
@@ -147,6 +149,13 @@ impl ClusterBuilder {
         self
     }
 
+    /// Adds a listener on `port` to the one node. Who connects to it is told in all metadata that
+    /// the node is on the port `told`, where a proxy may be; the others are told as before.
+    pub(crate) fn listener(mut self, port: u16, told: u16) -> Self {
+        self.behind.push([port, told]);
+        self
+    }
+
     /// Starts the cluster and waits until every node serves.
     ///
     /// Tests of one binary take turns: one such cluster runs at a time, beside the shared one.
@@ -208,10 +217,30 @@ impl ClusterBuilder {
         for topic in ["transaction.state.log", "share.coordinator.state.topic"] {
             text.push_str(&format!("{topic}.min.isr={min_isr}\n"));
         }
+        if !self.behind.is_empty() {
+            text.push_str(&self.listener_properties(port, controller));
+        }
         for (name, value) in &self.properties {
             text.push_str(&format!("{name}={value}\n"));
         }
         text
+    }
+
+    /// Returns the properties of all listeners, where there are more than the usual.
+    fn listener_properties(&self, port: u16, controller: u16) -> String {
+        assert_eq!(self.nodes, 1, "the nodes would share the listener's port");
+        let mut listeners = format!("PLAINTEXT://127.0.0.1:{port}");
+        let (mut told, mut map) = (listeners.clone(), "PLAINTEXT:PLAINTEXT".to_owned());
+        for (number, [own, behind]) in self.behind.iter().enumerate() {
+            listeners.push_str(&format!(",BEHIND{number}://127.0.0.1:{own}"));
+            told.push_str(&format!(",BEHIND{number}://127.0.0.1:{behind}"));
+            map.push_str(&format!(",BEHIND{number}:PLAINTEXT"));
+        }
+        format!(
+            "listeners={listeners},CONTROLLER://127.0.0.1:{controller}\n\
+             advertised.listeners={told}\n\
+             listener.security.protocol.map={map},CONTROLLER:PLAINTEXT\n"
+        )
     }
 }
 
