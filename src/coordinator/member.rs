@@ -144,6 +144,7 @@ impl Member {
     /// Takes note that the connection to the coordinator can carry requests.
     pub fn handle_connected(&mut self, now: Instant) {
         self.link.connected();
+        self.beat_at_once(now);
         self.advance(now);
     }
 

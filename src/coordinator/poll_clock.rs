@@ -35,6 +35,23 @@ impl PollClock {
         self.ended.store(since, Ordering::Relaxed);
     }
 
+    /// Takes note that a call of the consumer calls the application back: a poll's time is the
+    /// application's until that returns, as in Java. Returns what to end it with.
+    pub fn begin_callback(&self, now: Instant) -> bool {
+        let is_polling = self.outside_since().is_none();
+        if is_polling {
+            self.end_poll(now);
+        }
+        is_polling
+    }
+
+    /// Takes note that the application's code has returned.
+    pub fn end_callback(&self, is_polling: bool) {
+        if is_polling {
+            self.begin_poll();
+        }
+    }
+
     /// Returns since when the application is outside of a poll; none while it is inside.
     pub fn outside_since(&self) -> Option<Instant> {
         match self.ended.load(Ordering::Relaxed) {

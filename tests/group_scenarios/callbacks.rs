@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use kfetch::{Consumer, ErrorKind, Offset, RebalanceListener, TopicPartition};
+use kfetch::{Consumer, ErrorKind, Offset, OffsetAndMetadata, RebalanceListener, TopicPartition};
 
 use super::{Member, Place, SOON, poll_until};
 
@@ -96,6 +96,43 @@ pub(crate) fn a_listener_that_panics_leaves_the_group_in_order(place: &dyn Place
     let text = panicked.unwrap_err().downcast_ref::<&str>().copied();
     assert_eq!(text, Some("a listener's own fault"));
     poll_until(&mut [&mut member], |all| all[0].values.len() == 10);
+    member.close();
+}
+
+/// Sleeps in the first call, for twice the poll interval.
+struct Slow(Arc<Mutex<Vec<&'static str>>>);
+
+impl RebalanceListener for Slow {
+    fn assigned(&mut self, consumer: &mut Consumer, partitions: &[TopicPartition]) {
+        let is_first = self.0.lock().unwrap().is_empty();
+        if is_first {
+            std::thread::sleep(Duration::from_secs(3));
+            let at = OffsetAndMetadata { offset: 0, leader_epoch: -1, metadata: String::new() };
+            let offsets = [(partitions[0].clone(), at)];
+            let refused = consumer.commit_offsets_sync(&offsets, SOON).unwrap_err();
+            assert_eq!(refused.kind(), ErrorKind::CommitFailed, "{refused}");
+        }
+        self.0.lock().unwrap().push("assigned");
+    }
+
+    fn lost(&mut self, _: &mut Consumer, _: &[TopicPartition]) {
+        self.0.lock().unwrap().push("lost");
+    }
+}
+
+pub(crate) fn a_listener_that_takes_too_long_loses_the_membership(place: &dyn Place) {
+    place.fill("dawdles", 1, 10);
+    let mut member = Member::new(
+        place,
+        "dawdles",
+        &[("max.poll.interval.ms", "1500"), ("enable.auto.commit", "false")],
+    );
+    let told = Arc::default();
+    let listener = Slow(Arc::clone(&told));
+    member.consumer.set_rebalance_listener(Some(Box::new(listener))).unwrap();
+    member.consumer.subscribe(&["dawdles"]).unwrap();
+    poll_until(&mut [&mut member], |all| all[0].values.len() == 10);
+    assert_eq!(told.lock().unwrap()[..], ["assigned", "lost", "assigned"]);
     member.close();
 }
 

@@ -61,6 +61,7 @@ macro_rules! all_scenarios {
             callbacks::a_listener_may_use_the_consumer,
             callbacks::a_listener_may_not_poll_or_close,
             callbacks::a_listener_that_panics_leaves_the_group_in_order,
+            callbacks::a_listener_that_takes_too_long_loses_the_membership,
             callbacks::a_rebalance_wakes_who_waits_for_the_descriptor,
             subscriptions::a_subscription_changes_at_run_time,
             subscriptions::a_pattern_finds_topics_that_are_made_later,

@@ -119,9 +119,9 @@ impl Consumer {
     /// Runs the application's code with this consumer, which refuses some calls meanwhile. A panic
     /// goes on when what surrounds the call is done.
     pub(super) fn call_back(&mut self, run: impl FnOnce(&mut Self)) {
-        self.set_calling(true);
+        let is_polling = self.begin_callback();
         let outcome = catch_unwind(AssertUnwindSafe(|| run(self)));
-        self.set_calling(false);
+        self.end_callback(is_polling);
         if let (Err(panic), Some(group)) = (outcome, &mut self.group) {
             group.panic.get_or_insert(panic);
         }
@@ -129,14 +129,25 @@ impl Consumer {
 
     /// Goes on with a panic of the application's code.
     fn resume_panic(&mut self) {
-        if let Some(panic) = self.group.as_mut().and_then(|group| group.panic.take()) {
+        let Some(group) = &mut self.group else { return };
+        if let Some(panic) = group.panic.take() {
+            group.clock.end_poll(clock());
             resume_unwind(panic);
         }
     }
 
-    fn set_calling(&mut self, is_calling: bool) {
+    /// Takes note that the application's code runs; returns whether a poll runs it.
+    fn begin_callback(&mut self) -> bool {
+        let Some(group) = &mut self.group else { return false };
+        group.is_calling = true;
+        group.clock.begin_callback(clock())
+    }
+
+    fn end_callback(&mut self, is_polling: bool) {
         if let Some(group) = &mut self.group {
-            group.is_calling = is_calling;
+            group.is_calling = false;
+            group.clock.end_callback(is_polling);
+            group.driven_at = clock();
         }
     }
 }

@@ -58,6 +58,12 @@ impl Member {
         self.session.polls_at = Some(since + self.settings.max_poll_interval);
     }
 
+    /// Makes a heartbeat due: who coordinates now, maybe another, is to know of the member, or to
+    /// say that it does not.
+    pub(super) fn beat_at_once(&mut self, now: Instant) {
+        self.session.beat_at = self.session.beat_at.map(|at| at.min(now));
+    }
+
     /// Sends a heartbeat, if one is due and none is unanswered.
     pub(super) fn send_heartbeat(&mut self, now: Instant) {
         if !self.beats() || self.session.beat_at.is_none_or(|at| at > now) {
@@ -128,7 +134,7 @@ impl Member {
             self.fail(error);
         } else {
             // The session is running out: the next goes as soon as the coordinator is found.
-            self.session.beat_at = self.session.beat_at.map(|at| at.min(now));
+            self.beat_at_once(now);
         }
     }
 

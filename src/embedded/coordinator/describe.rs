@@ -4,6 +4,7 @@
 
 use std::collections::BTreeSet;
 
+use super::super::now::Now;
 use super::group::{Group, State};
 use super::machine::{GroupCoordinator, Incoming};
 use crate::protocol::ErrorCode;
@@ -49,10 +50,20 @@ impl GroupCoordinator {
         Ok(())
     }
 
-    pub(super) fn handle_describe(&mut self, incoming: &Incoming<'_>) -> Result<(), WireError> {
+    pub(super) fn handle_describe(
+        &mut self,
+        now: Now,
+        incoming: &Incoming<'_>,
+    ) -> Result<(), WireError> {
         let request = DescribeGroupsRequest::decode(incoming.body, incoming.version)?;
         let version = incoming.version;
-        let groups = request.groups.iter().map(|group_id| self.describe(group_id, version));
+        let groups =
+            request.groups.iter().map(|group_id| match self.check_settled(group_id, now) {
+                Ok(()) => self.describe(group_id, version),
+                Err(error_code) => {
+                    DescribedGroup { group_id, error_code, ..DescribedGroup::default() }
+                }
+            });
         let response = DescribeGroupsResponse { throttle_time_ms: 0, groups: groups.collect() };
         let mut body = Vec::new();
         let encoded = response.encode(version, &mut body);

@@ -11,7 +11,7 @@ use super::super::settings::CoordinatorSettings;
 use super::answers::{Outbox, Outgoing, Reply, RequestId, Turn};
 use super::group::Group;
 use crate::backoff::Random;
-use crate::protocol::{ApiKey, VersionRange};
+use crate::protocol::{ApiKey, ErrorCode, VersionRange};
 use crate::wire::WireError;
 
 /// The APIs that are served.
@@ -34,6 +34,10 @@ const STALL_MIN: Duration = Duration::from_secs(1);
 
 /// How long members have then to give a sign of life: the default heartbeat interval.
 const STALL_GRACE: Duration = Duration::from_secs(3);
+
+/// How long members take to notice that another coordinates now: they connect again at once, with
+/// back-offs, and their applications have to poll.
+const SETTLING: Duration = Duration::from_secs(1);
 
 /// Returns the versions of an API that are served, `None` for an API that is not.
 pub(super) fn versions(api_key: ApiKey) -> Option<VersionRange> {
@@ -85,6 +89,8 @@ pub struct GroupCoordinator {
     records: Vec<OffsetRecord>,
     /// When retention is looked at next.
     expiry_at: Instant,
+    /// Until when a group without members may have some that have not come back yet.
+    settled_at: Option<Instant>,
 }
 
 impl GroupCoordinator {
@@ -99,6 +105,30 @@ impl GroupCoordinator {
             random: Random::new(seed),
             records: Vec::new(),
             expiry_at: now.instant,
+            settled_at: None,
+        }
+    }
+
+    /// Takes note that the one before this one has left members behind, which come back as soon
+    /// as they notice. Until then a group without members is not said to have none, as who
+    /// resets its offsets asks first, and nobody deletes any.
+    pub fn expect_members(&mut self, now: Now) {
+        self.settled_at = Some(now.instant + SETTLING);
+    }
+
+    /// Tells whether any group has members.
+    pub fn has_members(&self) -> bool {
+        self.groups.values().any(|group| !group.members.is_empty())
+    }
+
+    /// Returns what keeps a question from an answer about a group without members.
+    pub(super) fn check_settled(&self, group: &str, now: Now) -> Result<(), ErrorCode> {
+        let has_members = self.groups.get(group).is_some_and(|one| !one.members.is_empty());
+        match self.settled_at {
+            Some(at) if now.instant < at && !has_members => {
+                Err(ErrorCode::COORDINATOR_LOAD_IN_PROGRESS)
+            }
+            _ => Ok(()),
         }
     }
 
@@ -122,9 +152,9 @@ impl GroupCoordinator {
             ApiKey::Heartbeat => self.handle_heartbeat(now, incoming),
             ApiKey::LeaveGroup => self.handle_leave(now, incoming),
             ApiKey::SyncGroup => self.handle_sync(now, incoming),
-            ApiKey::DescribeGroups => self.handle_describe(incoming),
+            ApiKey::DescribeGroups => self.handle_describe(now, incoming),
             ApiKey::ListGroups => self.handle_list(incoming),
-            ApiKey::OffsetDelete => self.handle_offset_delete(incoming),
+            ApiKey::OffsetDelete => self.handle_offset_delete(now, incoming),
             ApiKey::ApiVersions => self.handle_api_versions(incoming),
             _ => Err(WireError::UnsupportedVersion { version }),
         }

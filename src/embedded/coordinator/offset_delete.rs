@@ -4,6 +4,7 @@
 
 use std::collections::BTreeSet;
 
+use super::super::now::Now;
 use super::super::offsets::OffsetRecord;
 use super::group::{Group, State};
 use super::machine::{GroupCoordinator, Incoming};
@@ -27,12 +28,15 @@ const CONSUMER: &str = "consumer";
 impl GroupCoordinator {
     pub(super) fn handle_offset_delete(
         &mut self,
+        now: Now,
         incoming: &Incoming<'_>,
     ) -> Result<(), WireError> {
         let request = OffsetDeleteRequest::decode(incoming.body, incoming.version)?;
         let group_id = request.group_id;
         let group = self.groups.get(group_id);
+        let settled = self.check_settled(group_id, now);
         let subscribed = match group {
+            _ if settled.is_err() => settled.map(|()| BTreeSet::new()),
             Some(group) => group.subscribed_topics(),
             None if self.offsets.group(group_id).is_some() => Ok(BTreeSet::new()),
             None => Err(ErrorCode::GROUP_ID_NOT_FOUND),

@@ -15,7 +15,7 @@ use slab::Slab;
 
 use super::frames::{ClientConnection, Closed};
 use super::settings::ServiceSettings;
-use super::socket::listen;
+use super::socket::{listen, socket_path};
 use crate::embedded::{GroupCoordinator, Incoming, Now, OffsetsLog, RequestId};
 use crate::error::{Error, ErrorKind, Result};
 use crate::logger::Logger;
@@ -53,7 +53,8 @@ pub(super) struct Server {
 }
 
 impl Server {
-    /// Reads the offsets and listens, for the holder of the directory's lock.
+    /// Reads the offsets and listens, for the holder of the directory's lock; an earlier one that
+    /// has left members behind has left its socket, too.
     pub(super) fn open(
         settings: &ServiceSettings,
         poll: Poll,
@@ -61,7 +62,10 @@ impl Server {
     ) -> Result<Self> {
         let (log, offsets) = OffsetsLog::open(&settings.dir, settings.log())?;
         let seed = RandomState::new().build_hasher().finish();
-        let machine = GroupCoordinator::new(settings.coordinator(), offsets, seed, now());
+        let mut machine = GroupCoordinator::new(settings.coordinator(), offsets, seed, now());
+        if socket_path(&settings.dir).symlink_metadata().is_ok() {
+            machine.expect_members(now());
+        }
         let failed = |error: io::Error| {
             let text = format!("cannot listen in {}: {error}", settings.dir.display());
             Error::new(ErrorKind::Io, text)
@@ -99,6 +103,11 @@ impl Server {
             self.send_answers();
         }
         Ok(())
+    }
+
+    /// Tells whether members are left behind if it closes now.
+    pub(super) fn has_members(&self) -> bool {
+        self.machine.has_members()
     }
 
     /// Closes everything; what was acknowledged is in the log already.

@@ -143,8 +143,10 @@ fn try_run(
     logger.debug(TARGET, format_args!("serves the groups of {}", dir.display()));
     let served = server.run(&shared.is_stopping);
     shared.is_serving.store(false, Ordering::Release);
-    // While the lock is held, so that it is not the next one's socket.
-    drop(fs::remove_file(socket_path(dir)));
+    if !server.has_members() {
+        // While the lock is held, so that it is not the next one's socket.
+        drop(fs::remove_file(socket_path(dir)));
+    }
     let closed = server.close();
     served.and(closed)
 }
