@@ -9,8 +9,13 @@ mod application;
 mod checker;
 mod coordinator;
 mod event;
+mod model;
 mod mutation;
 mod network;
+mod participation;
+mod reader;
+mod reading;
+mod record_log;
 #[path = "../support/seeds.rs"]
 mod seeds;
 mod serving;

@@ -27,8 +27,37 @@ pub(crate) struct Weather {
     lost: u64,
     slow: u64,
     refused: u64,
-    old_versions: bool,
+    versions: Versions,
+    /// The assignors by which the participants of all members are assigned; none in a world of
+    /// model applications.
+    pub(crate) assignors: Option<&'static [&'static str]>,
+    /// Whether participants subscribe to a pattern.
+    pub(crate) has_pattern: bool,
+    /// Whether applications leave, come back and wish for rebalances.
+    pub(crate) is_fickle: bool,
 }
+
+/// Which versions the brokers speak.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Versions {
+    New,
+    Old,
+    /// When neither commits nor their answers have leader epochs; static members cannot commit.
+    Ancient,
+}
+
+/// What participants whose partitions go before each rebalance are assigned by: a list with one
+/// assignor that is not cooperative revokes everything, whichever the group chooses.
+const EAGER: [&[&str]; 6] = [
+    &["range"],
+    &["roundrobin"],
+    &["sticky"],
+    &["range", "cooperative-sticky"],
+    &["sticky", "cooperative-sticky"],
+    &["cooperative-sticky", "roundrobin"],
+];
+
+const COOPERATIVE: &[&str] = &["cooperative-sticky"];
 
 pub(crate) fn pick(random: &mut Random, below: usize) -> usize {
     usize::try_from(random.below(u64::try_from(below).unwrap())).unwrap()
@@ -40,12 +69,15 @@ impl Weather {
         let only_brokers = !calm && random.below(4) == 0;
         let is_static = random.below(3) == 0;
         let harsh = u64::from(!calm && !only_brokers);
+        // A static member that is back gets what it had, without a rebalance in which the rest
+        // could be handed on: brokers and Java's members have the same hole.
+        let cooperative = !is_static && random.below(2) == 0;
+        let eager = EAGER[pick(random, EAGER.len())];
+        let assignors = if cooperative { COOPERATIVE } else { eager };
         Self {
             members: 1 + pick(random, 5),
             is_static,
-            // A static member that is back gets what it had, without a rebalance in which the
-            // rest could be handed on: brokers and Java's members have the same hole.
-            cooperative: !is_static && random.below(2) == 0,
+            cooperative,
             calm,
             only_brokers,
             fault_time: Duration::from_secs(30 + random.below(20)),
@@ -53,7 +85,15 @@ impl Weather {
             lost: harsh * random.below(3) * random.below(15),
             slow: harsh * random.below(3) * random.below(10),
             refused: harsh * random.below(3) * random.below(20),
-            old_versions: random.below(3) == 0,
+            versions: match random.below(6) {
+                0 => Versions::Old,
+                1 if is_static => Versions::Old,
+                1 => Versions::Ancient,
+                _ => Versions::New,
+            },
+            assignors: (random.below(2) == 0).then_some(assignors),
+            has_pattern: random.below(4) == 0,
+            is_fickle: harsh == 1 && random.below(3) == 0,
         }
     }
 
@@ -77,8 +117,15 @@ impl Weather {
         if healed { 0 } else { self.refused }
     }
 
+    /// Tells whether leader epochs are committed, and told.
+    pub(crate) fn has_epochs(&self) -> bool {
+        self.versions != Versions::Ancient
+    }
+
     pub(crate) fn version(&self, api: ApiKey) -> i16 {
-        match (api, self.old_versions) {
+        match (api, self.versions != Versions::New) {
+            (ApiKey::OffsetCommit, true) if self.versions == Versions::Ancient => 5,
+            (ApiKey::OffsetFetch, true) if self.versions == Versions::Ancient => 4,
             (ApiKey::FindCoordinator, false) => 6,
             (ApiKey::FindCoordinator, true) => 2,
             (ApiKey::JoinGroup, true) => {
