@@ -66,6 +66,8 @@ struct Seat {
     assignment: Vec<u8>,
     join: Option<Ticket>,
     sync: Option<Ticket>,
+    /// Whether the generation began without this static member.
+    is_absent: bool,
 }
 
 impl Seat {
@@ -97,6 +99,8 @@ pub(crate) struct Group {
     pub(crate) offsets: BTreeMap<i32, Position>,
     saved: Saved,
     ids: u64,
+    /// The last id of each process that has joined.
+    ids_of: BTreeMap<usize, String>,
     pub(crate) answers: Vec<(Ticket, Answer)>,
     pub(crate) events: Vec<Event>,
 }
@@ -115,6 +119,7 @@ impl Group {
             offsets: BTreeMap::new(),
             saved,
             ids: 0,
+            ids_of: BTreeMap::new(),
             answers: Vec::new(),
             events: Vec::new(),
         }
@@ -134,9 +139,17 @@ impl Group {
         (self.state, self.generation) = (saved.state, saved.generation);
         (self.leader, self.seats) = (saved.leader, saved.seats);
         self.given.clear();
-        for seat in self.seats.values_mut() {
+        for (id, seat) in &mut self.seats {
+            let client = seat.client;
             seat.until = now + self.times.session;
-            self.events.push(Event::Seated { client: seat.client });
+            if !seat.is_absent {
+                self.events.push(Event::Seated { client });
+            }
+            // A static member that has got a new id since is fenced by its own former one. Real
+            // brokers know no better: the new id was not in the log yet.
+            if seat.instance.is_some() && self.ids_of.get(&client).is_some_and(|last| last != id) {
+                self.events.push(Event::Removed { client, fenced: true });
+            }
         }
         self.events.push(Event::Moved);
     }
@@ -220,8 +233,10 @@ impl Group {
     ) {
         let until = now + self.times.session;
         let (join, assignment) = (Some(ticket), Vec::new());
-        let seat = Seat { client, instance, until, protocols, assignment, join, sync: None };
+        let (sync, is_absent) = (None, false);
+        let seat = Seat { client, instance, until, protocols, assignment, join, sync, is_absent };
         self.seats.insert(id.to_owned(), seat);
+        self.ids_of.insert(client, id.to_owned());
         self.events.push(Event::Seated { client });
         if !matches!(self.state, State::Preparing { .. }) {
             self.prepare(now);
@@ -251,7 +266,7 @@ impl Group {
             self.events.push(Event::Removed { client: seat.client, fenced: true });
         }
         self.events.push(Event::Seated { client });
-        seat.client = client;
+        (seat.client, seat.is_absent) = (client, false);
         seat.until = now + self.times.session;
         seat.protocols = protocols;
         let led = self.leader == old;
@@ -259,6 +274,7 @@ impl Group {
             self.leader = id.clone();
         }
         self.seats.insert(id.clone(), seat);
+        self.ids_of.insert(client, id.clone());
         if self.state == State::Stable {
             self.save();
             // Before KIP-814 a leader that is back is told the old leader's id, so that it
@@ -281,6 +297,7 @@ impl Group {
         let leads = self.leader == id;
         let Some(seat) = self.seats.get_mut(id) else { return };
         let changes = seat.protocols != protocols;
+        seat.is_absent = false;
         seat.protocols = protocols;
         seat.until = now + self.times.session;
         self.events.push(Event::Seated { client: seat.client });
@@ -328,7 +345,8 @@ impl Group {
             self.drop_seat(&id);
         }
         // A static member that is not there keeps its place; the group goes on without it.
-        for seat in self.seats.values().filter(|seat| seat.join.is_none()) {
+        for seat in self.seats.values_mut().filter(|seat| seat.join.is_none()) {
+            seat.is_absent = true;
             self.events.push(Event::Removed { client: seat.client, fenced: false });
         }
         if !self.seats.is_empty() && self.seats.values().all(|seat| seat.join.is_none()) {
