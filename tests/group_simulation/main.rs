@@ -23,11 +23,16 @@ mod weather;
 mod world;
 
 use event::Violation;
+use kfetch::backoff::Random;
 use seeds::run_seeds;
+use weather::Weather;
 use world::World;
 
 /// Seeds of one test run.
-const SEEDS: u64 = 4000;
+const SEEDS: u64 = 6000;
+
+/// So many of them at least have applications of each kind.
+const SEEDS_OF_EACH_KIND: usize = 2900;
 
 fn run(seed: u64, prints: bool) -> Result<(), Violation> {
     let mut world = World::new(seed);
@@ -49,6 +54,14 @@ fn run(seed: u64, prints: bool) -> Result<(), Violation> {
 #[test]
 fn every_seed_holds() {
     run_seeds(SEEDS, &[], run);
+}
+
+#[test]
+fn either_kind_of_application_has_its_share_of_the_seeds() {
+    let weather = |seed| Weather::draw(&mut Random::new(seed));
+    let real = (0..SEEDS).filter(|seed| weather(*seed).assignors.is_some()).count();
+    let model = usize::try_from(SEEDS).unwrap() - real;
+    assert!(real.min(model) >= SEEDS_OF_EACH_KIND, "{real} and {model}");
 }
 
 #[test]

@@ -59,6 +59,7 @@ impl Model {
             }
             Notice::Left => return Life::Ended,
             Notice::Failed(error) if error.is_fatal() => {
+                (self.membership, self.wait) = (None, None);
                 reader.drop_all();
                 return Life::Failed;
             }

@@ -12,6 +12,9 @@ use super::world::{BROKERS, Happening, SESSION, Time, World};
 /// After the last fault: sessions and rebalances have to run out, and then some.
 const HEALING: Duration = Duration::from_secs(45);
 
+/// How long a broker may not know of a new partition.
+const EXPANSION_LAG: Duration = Duration::from_secs(3);
+
 /// Drawn from the seed.
 #[derive(Clone, Debug)]
 pub(crate) struct Weather {
@@ -33,6 +36,8 @@ pub(crate) struct Weather {
     pub(crate) assignors: Option<&'static [&'static str]>,
     /// Whether participants subscribe to a pattern.
     pub(crate) has_pattern: bool,
+    /// When one more partition is made of one of the topics, in a world of participants.
+    pub(crate) expands_at: Option<Time>,
     /// Whether applications leave, come back and wish for rebalances.
     pub(crate) is_fickle: bool,
 }
@@ -93,6 +98,11 @@ impl Weather {
             },
             assignors: (random.below(2) == 0).then_some(assignors),
             has_pattern: random.below(4) == 0,
+            // A static leader that is back goes on with an assignment of which it does not know
+            // what it was made of (KIP-814): it takes what it finds for that, as Java's does, and
+            // does not see what was made meanwhile.
+            expands_at: (harsh == 1 && !is_static && random.below(3) == 0)
+                .then(|| Duration::from_millis(random.below(30_000))),
             is_fickle: harsh == 1 && random.below(3) == 0,
         }
     }
@@ -120,6 +130,14 @@ impl Weather {
     /// Tells whether leader epochs are committed, and told.
     pub(crate) fn has_epochs(&self) -> bool {
         self.versions != Versions::Ancient
+    }
+
+    /// Returns how many of the partitions a broker knows at a time: for a while not all of them
+    /// know of the last one.
+    pub(crate) fn known_partitions(&self, random: &mut Random, now: Time, all: usize) -> usize {
+        let Some(at) = self.expands_at.filter(|_| all > 1) else { return all };
+        let lags = now < at + EXPANSION_LAG && random.below(2) == 0;
+        if now < at || lags { all - 1 } else { all }
     }
 
     pub(crate) fn version(&self, api: ApiKey) -> i16 {

@@ -448,8 +448,10 @@ impl World {
     }
 
     fn tell_topics(&mut self, client: usize, ask: u64, names: Option<Vec<String>>, told: bool) {
+        let (all, now) = (self.logs.len(), self.now);
+        let known = self.weather.known_partitions(&mut self.random, now, all);
         let answer = match told {
-            true => Ok(topic_counts(names, self.logs.len())),
+            true => Ok(topic_counts(names, known)),
             false => no_answer(),
         };
         if let Side::Participation(side) = &mut self.clients[client].application.side {
