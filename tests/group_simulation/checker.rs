@@ -19,12 +19,13 @@
 //! | I21 static | a restart within the session begins no generation |
 //! | I22 fencing | the older of two instances ends, fenced |
 //! | I23 brokers | faults of brokers begin no generation |
-//! | I24 storms | there is no more generations than reasons |
+//! | I24 storms | no more generations than reasons: joins, and the second of cooperative ones too |
 //! | I25 protocol | one Join or Sync, one heartbeat; no old generation; back-off |
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
+use kfetch::coordinator::assignor::Subscription;
 use kfetch::coordinator::request::Request;
 
 use super::event::{Event, Violation};
@@ -73,6 +74,10 @@ pub(super) struct Client {
     pub(super) spent: BTreeMap<i32, u64>,
     refused: Vec<(Request, Time)>,
     assigned: bool,
+    /// Whether the last join that was sent says that it owns something, and whether that has been
+    /// lost since.
+    claims: bool,
+    claims_lost: bool,
 }
 
 pub(super) fn expect(holds: bool, text: impl FnOnce() -> String) -> Result<(), Violation> {
@@ -128,7 +133,11 @@ impl Checker {
                     expect(is_own, || format!("I11: {client} revokes {partition}, not its own"))?;
                 }
             }
-            Event::Dropped { client } => self.client(*client).owned.clear(),
+            Event::Dropped { client } => {
+                let own = self.client(*client);
+                own.owned.clear();
+                own.claims_lost = own.claims;
+            }
             Event::Started { client, at } => self.check_start(*client, *at)?,
             Event::Delivered { client, partition, from, to, epoch } => {
                 self.check_delivery(now, *client, *partition, (*from, *to), *epoch)?;
@@ -209,6 +218,9 @@ impl Checker {
             }
             _ => {}
         }
+        if let Request::JoinGroup { protocols, .. } = request {
+            (it.claims, it.claims_lost) = (has_claims(&protocols[0].1), false);
+        }
         match request {
             Request::SyncGroup { generation, .. } | Request::Heartbeat { generation, .. } => {
                 expect(current == Some(*generation), || text("is of another generation"))?;
@@ -247,7 +259,10 @@ impl Checker {
         generation: i32,
         partitions: &[i32],
     ) -> Result<(), Violation> {
-        self.client(client).assigned = true;
+        let own = self.client(client);
+        own.assigned = true;
+        let text = || format!("I11: {client} is assigned by a join that claims what was lost");
+        expect(!own.claims_lost, text)?;
         // Who stood still may hear of an assignment that is long over, and of its loss right after.
         let own = self.client(client);
         let is_over = own.removed.is_some() || own.generation != Some(generation);
@@ -319,5 +334,14 @@ impl Checker {
             expect(lag == 0, || format!("I14: {partition} is not committed, {lag} behind"))?;
         }
         Ok(())
+    }
+}
+
+/// Tells whether the bytes that a member joins with name partitions that it owns.
+pub(crate) fn has_claims(subscription: &[u8]) -> bool {
+    match Subscription::decode(subscription) {
+        Ok(subscription) => !subscription.owned_partitions.is_empty(),
+        // A model's are the partitions, each a byte.
+        Err(_) => !subscription.is_empty(),
     }
 }

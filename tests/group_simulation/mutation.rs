@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use kfetch::coordinator::request::Request;
 
+use super::checker::has_claims;
 use super::event::{Event, Position};
 use super::weather::Weather;
 use super::world::{Time, World};
@@ -22,7 +23,7 @@ fn any(_: &Weather) -> bool {
     true
 }
 
-const ROWS: [Row; 35] = [
+const ROWS: [Row; 36] = [
     ("I6", "a run begins too late", any, |events, from| {
         with(events, from, |event| match event {
             Event::Started { at, .. } => change(&mut at.offset, 1_000_000),
@@ -66,6 +67,29 @@ const ROWS: [Row; 35] = [
     }),
     ("I11", "a partition goes on before it is given up", any, |events, from| {
         double_owner(events, from, |generation| generation + 1)
+    }),
+    ("I11", "a join claims what was lost", any, |events, from| {
+        let claims = |event: &Event| match event {
+            Event::Sent { request: Request::JoinGroup { protocols, .. }, .. } => {
+                has_claims(&protocols[0].1)
+            }
+            _ => false,
+        };
+        let Some(at) = find(events, from, claims) else { return false };
+        let (_, Event::Sent { client, .. }) = events[at] else { return false };
+        let next = |event: &Event| match event {
+            Event::Assigned { client: by, .. }
+            | Event::Revoked { client: by, .. }
+            | Event::Dead { client: by, .. } => *by == client,
+            Event::Sent { client: by, request } => {
+                *by == client && matches!(request, Request::JoinGroup { .. })
+            }
+            _ => false,
+        };
+        let Some(next) = find(events, at + 1, next) else { return false };
+        let (time, Event::Assigned { .. }) = events[next] else { return false };
+        events.insert(next, (time, Event::Dropped { client }));
+        true
     }),
     ("I8", "who was removed goes on reading", any, |events, from| late_reader(events, from, false)),
     ("I22", "who was fenced goes on reading", any, |events, from| late_reader(events, from, true)),

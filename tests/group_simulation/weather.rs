@@ -38,6 +38,8 @@ pub(crate) struct Weather {
     pub(crate) has_pattern: bool,
     /// When one more partition is made of one of the topics, in a world of participants.
     pub(crate) expands_at: Option<Time>,
+    /// How long the commands of an application may take to its member, which runs beside it.
+    pub(crate) command_lag_ms: u64,
     /// Whether applications leave, come back and wish for rebalances.
     pub(crate) is_fickle: bool,
 }
@@ -103,6 +105,7 @@ impl Weather {
             // does not see what was made meanwhile.
             expands_at: (harsh == 1 && !is_static && random.below(3) == 0)
                 .then(|| Duration::from_millis(random.below(30_000))),
+            command_lag_ms: if random.below(3) == 0 { 1 + random.below(500) } else { 0 },
             is_fickle: harsh == 1 && random.below(3) == 0,
         }
     }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use kfetch::backoff::{BackoffLimits, Random};
 use kfetch::coordinator::action::{MemberAction, Unanswered};
+use kfetch::coordinator::command::MemberCommand;
 use kfetch::coordinator::member::Member;
 use kfetch::coordinator::notice::Notice;
 use kfetch::coordinator::request::Request;
@@ -60,6 +61,8 @@ pub(crate) enum Happening {
     Append,
     /// When another broker leads a partition.
     Lead,
+    /// When commands of the application reach its member.
+    Commands(usize),
     /// When the answer to a question for topics reaches the application, or its failure.
     Topics(usize, u64, Option<Vec<String>>, bool),
     Fault,
@@ -78,6 +81,8 @@ pub(crate) struct Client {
     pub(crate) instance: Option<usize>,
     pub(crate) member: Member,
     pub(crate) application: Application,
+    /// Commands that have not reached the member.
+    pub(crate) commands: VecDeque<MemberCommand>,
     pub(crate) connection: Option<u64>,
     pub(crate) alive: bool,
     pub(crate) frozen_until: Time,
@@ -237,6 +242,7 @@ impl World {
         let client = match &happening {
             Happening::Turn(client)
             | Happening::Found(client, _)
+            | Happening::Commands(client)
             | Happening::Topics(client, ..) => Some(*client),
             Happening::Connected(link)
             | Happening::Answered(link, ..)
@@ -274,6 +280,7 @@ impl World {
             }
             Happening::Append => self.append(),
             Happening::Lead => self.lead(),
+            Happening::Commands(client) => self.command(client),
             Happening::Topics(client, ask, names, is_told) => {
                 self.tell_topics(client, ask, names, is_told);
             }
@@ -316,6 +323,7 @@ impl World {
             instance,
             member: Member::new(settings, clock, self.random.next_u64()),
             application,
+            commands: VecDeque::new(),
             connection: None,
             alive: true,
             frozen_until: Time::ZERO,
@@ -340,9 +348,12 @@ impl World {
             let events = std::mem::take(&mut reader.events);
             events.into_iter().for_each(|event| self.note(event));
             self.ask_for_topics(client);
-            for command in commands {
-                self.clients[client].member.handle_command(now, command);
-                self.act(client);
+            if !commands.is_empty() {
+                self.clients[client].commands.extend(commands);
+                match self.random.below(self.weather.command_lag_ms) {
+                    0 => self.command(client),
+                    lag => self.after(Duration::from_millis(lag), Happening::Commands(client)),
+                }
             }
             if self.clients[client].application.state == Life::Ended {
                 self.end(client, true);
@@ -351,6 +362,15 @@ impl World {
         }
         let pause = 40 + self.random.below(200);
         self.after(Duration::from_millis(pause), Happening::Turn(client));
+    }
+
+    /// Has a member take what its application has sent, in order.
+    fn command(&mut self, client: usize) {
+        let now = self.instant();
+        while let Some(command) = self.clients[client].commands.pop_front() {
+            self.clients[client].member.handle_command(now, command);
+            self.act(client);
+        }
     }
 
     /// Ends a process; what it has sent may still be on its way.
