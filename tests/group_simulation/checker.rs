@@ -30,7 +30,7 @@ use kfetch::coordinator::request::Request;
 
 use super::event::{Event, Violation};
 use super::reading::{Asked, Log, Run};
-use super::record_log::index;
+use super::record_log::number;
 use super::weather::Weather;
 use super::world::{RETRY, Time};
 
@@ -74,9 +74,8 @@ pub(super) struct Client {
     pub(super) spent: BTreeMap<i32, u64>,
     refused: Vec<(Request, Time)>,
     assigned: bool,
-    /// Whether the last join that was sent says that it owns something, and whether that has been
-    /// lost since.
-    claims: bool,
+    /// What the last join that was sent says that it owns, and whether that has been lost.
+    claims: Vec<i32>,
     claims_lost: bool,
 }
 
@@ -111,6 +110,11 @@ impl Checker {
             Event::Dead { client, clean } => self.die(now, *client, *clean),
             Event::Frozen { client, until } => self.client(*client).frozen_until = *until,
             Event::Joins { .. } | Event::Broken { .. } | Event::Moved => self.reasons += 1,
+            // What the application wishes after it has left is no second attempt of anything.
+            Event::Leaves { client } => {
+                let is_join = |request: &Request| matches!(request, Request::JoinGroup { .. });
+                self.client(*client).refused.retain(|(request, _)| !is_join(request));
+            }
             Event::Sent { client, request } => self.check_sent(now, *client, request)?,
             Event::Returned { client, request, code } => {
                 self.take_return(now, *client, request, *code);
@@ -136,38 +140,27 @@ impl Checker {
             Event::Dropped { client } => {
                 let own = self.client(*client);
                 own.owned.clear();
-                own.claims_lost = own.claims;
+                own.claims_lost |= !own.claims.is_empty();
             }
-            Event::Started { client, at } => self.check_start(*client, *at)?,
-            Event::Delivered { client, partition, from, to, epoch } => {
-                self.check_delivery(now, *client, *partition, (*from, *to), *epoch)?;
-            }
-            Event::Paused { client, partition } => self.check_pause(*client, *partition, true)?,
-            Event::Resumed { client, partition } => self.check_pause(*client, *partition, false)?,
-            Event::Sought { client, partition, offset } => {
-                self.check_seek(*client, *partition, *offset)?;
-            }
-            Event::Commits { client, id, positions } => {
-                self.check_commit(*client, *id, positions)?;
-            }
-            Event::Told { client, id } => {
-                let is_next = self.client(*client).untold.pop_front() == Some(*id);
-                expect(is_next, || format!("commit {id} of {client} is told out of order"))?;
-            }
+            Event::Started { .. }
+            | Event::Delivered { .. }
+            | Event::Paused { .. }
+            | Event::Resumed { .. }
+            | Event::Sought { .. }
+            | Event::Commits { .. }
+            | Event::Told { .. }
+            | Event::Stored { .. }
+            | Event::Grown { .. }
+            | Event::Led { .. } => self.check_reading(now, event)?,
             Event::Complains { client, what } => {
                 return Err(Violation(format!("{client} is told an error: {what}")));
             }
-            Event::Stored { client, id, at } => self.check_stored(*client, *id, *at)?,
             Event::Generation { generation } => self.check_generation(now, *generation)?,
             Event::Removed { client, fenced } => {
                 self.reasons += 1;
                 let it = self.client(*client);
                 it.removed = it.removed.or(Some(now));
                 it.fenced |= *fenced;
-            }
-            Event::Grown { partition, end } => self.logs[index(*partition)].records.end = *end,
-            Event::Led { partition, epoch } => {
-                self.logs[index(*partition)].records.lead(*epoch);
             }
             Event::OnlyBrokers => self.frozen_generation = true,
             Event::Healed => self.frozen_generation = false,
@@ -219,7 +212,8 @@ impl Checker {
             _ => {}
         }
         if let Request::JoinGroup { protocols, .. } = request {
-            (it.claims, it.claims_lost) = (has_claims(&protocols[0].1), false);
+            it.claims = claims(&protocols[0].1);
+            it.claims_lost = it.claims.iter().any(|claimed| !it.owned.contains_key(claimed));
         }
         match request {
             Request::SyncGroup { generation, .. } | Request::Heartbeat { generation, .. } => {
@@ -337,11 +331,14 @@ impl Checker {
     }
 }
 
-/// Tells whether the bytes that a member joins with name partitions that it owns.
-pub(crate) fn has_claims(subscription: &[u8]) -> bool {
+/// Returns the partitions that a member claims to own by the bytes that it joins with.
+pub(crate) fn claims(subscription: &[u8]) -> Vec<i32> {
     match Subscription::decode(subscription) {
-        Ok(subscription) => !subscription.owned_partitions.is_empty(),
+        Ok(subscription) => {
+            let owned = subscription.owned_partitions.iter();
+            owned.map(|(topic, partition)| number(topic.as_str(), *partition)).collect()
+        }
         // A model's are the partitions, each a byte.
-        Err(_) => !subscription.is_empty(),
+        Err(_) => subscription.iter().map(|byte| i32::from(*byte)).collect(),
     }
 }

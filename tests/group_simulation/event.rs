@@ -16,6 +16,8 @@ pub(crate) enum Event {
     Frozen { client: usize, until: Duration },
     /// When the application wishes to join.
     Joins { client: usize },
+    /// When the member hears of its wish to leave.
+    Leaves { client: usize },
     /// When a request leaves the member.
     Sent { client: usize, request: Request },
     /// When the answer, with its code, or none, has reached the member.

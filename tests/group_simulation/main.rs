@@ -1,5 +1,6 @@
 //! Members of a group in virtual time against a model coordinator whose faults are drawn from a
-//! seed.
+//! seed. In about half of the worlds the applications are a model, in the others they drive the
+//! participant that consumers have, with the built-in assignors.
 //!
 //! `KFETCH_SEED=n` runs one seed and prints what happened; `KFETCH_SEEDS=n` runs that many.
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use kfetch::coordinator::request::Request;
 
-use super::checker::has_claims;
+use super::checker::claims;
 use super::event::{Event, Position};
 use super::weather::Weather;
 use super::world::{Time, World};
@@ -69,13 +69,13 @@ const ROWS: [Row; 36] = [
         double_owner(events, from, |generation| generation + 1)
     }),
     ("I11", "a join claims what was lost", any, |events, from| {
-        let claims = |event: &Event| match event {
+        let is_join = |event: &Event| match event {
             Event::Sent { request: Request::JoinGroup { protocols, .. }, .. } => {
-                has_claims(&protocols[0].1)
+                !claims(&protocols[0].1).is_empty()
             }
             _ => false,
         };
-        let Some(at) = find(events, from, claims) else { return false };
+        let Some(at) = find(events, from, is_join) else { return false };
         let (_, Event::Sent { client, .. }) = events[at] else { return false };
         let next = |event: &Event| match event {
             Event::Assigned { client: by, .. }

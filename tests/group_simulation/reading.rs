@@ -1,7 +1,7 @@
 //! Holds what is read and committed of partitions to the invariants.
 
 use super::checker::{Checker, expect};
-use super::event::{Position, Violation};
+use super::event::{Event, Position, Violation};
 use super::record_log::{RecordLog, index};
 use super::world::{Time, World};
 
@@ -60,13 +60,42 @@ pub(super) struct Asked {
 type Checked = Result<(), Violation>;
 
 impl Checker {
+    /// Takes an event of reading or committing.
+    pub(super) fn check_reading(&mut self, now: Time, event: &Event) -> Checked {
+        match event {
+            Event::Started { client, at } => self.check_start(*client, *at)?,
+            Event::Delivered { client, partition, from, to, epoch } => {
+                self.check_delivery(now, *client, *partition, (*from, *to), *epoch)?;
+            }
+            Event::Paused { client, partition } => self.check_pause(*client, *partition, true)?,
+            Event::Resumed { client, partition } => self.check_pause(*client, *partition, false)?,
+            Event::Sought { client, partition, offset } => {
+                self.check_seek(*client, *partition, *offset)?;
+            }
+            Event::Commits { client, id, positions } => {
+                self.check_commit(*client, *id, positions)?;
+            }
+            Event::Told { client, id } => {
+                let is_next = self.client(*client).untold.pop_front() == Some(*id);
+                expect(is_next, || format!("commit {id} of {client} is told out of order"))?;
+            }
+            Event::Stored { client, id, at } => self.check_stored(*client, *id, *at)?,
+            Event::Grown { partition, end } => self.logs[index(*partition)].records.end = *end,
+            Event::Led { partition, epoch } => {
+                self.logs[index(*partition)].records.lead(*epoch);
+            }
+            other => unreachable!("{other:?} is not of reading"),
+        }
+        Ok(())
+    }
+
     pub(super) fn begin_run(&mut self, client: usize, generation: i32, partition: i32) {
         let since = self.logs[index(partition)].stored.len() - 1;
         let run = Run { generation, since, epoch: -1, read_epoch: -1, ..Run::default() };
         self.client(client).owned.insert(partition, run);
     }
 
-    pub(super) fn check_start(&mut self, client: usize, at: Position) -> Checked {
+    fn check_start(&mut self, client: usize, at: Position) -> Checked {
         let Position { partition, offset, epoch } = at;
         let has_epochs = self.has_epochs;
         let calm = self.calm;
@@ -95,7 +124,7 @@ impl Checker {
         Ok(())
     }
 
-    pub(super) fn check_delivery(
+    fn check_delivery(
         &mut self,
         now: Time,
         client: usize,
@@ -133,7 +162,7 @@ impl Checker {
         expect(!blind, || format!("{what} since {since:?}, {client} still reads {partition}"))
     }
 
-    pub(super) fn check_pause(&mut self, client: usize, partition: i32, pauses: bool) -> Checked {
+    fn check_pause(&mut self, client: usize, partition: i32, pauses: bool) -> Checked {
         let run = self.client(client).owned.get_mut(&partition);
         let text = || Violation(format!("I20: {client} pauses {partition}, not its own"));
         let run = run.ok_or_else(text)?;
@@ -146,7 +175,7 @@ impl Checker {
 
     /// A seek is the application's will: what it leaves out counts as delivered, what it goes back
     /// for may be committed again.
-    pub(super) fn check_seek(&mut self, client: usize, partition: i32, to: i64) -> Checked {
+    fn check_seek(&mut self, client: usize, partition: i32, to: i64) -> Checked {
         self.seeks += 1;
         let number = self.seeks;
         let log = &mut self.logs[index(partition)];
@@ -162,12 +191,7 @@ impl Checker {
         Ok(())
     }
 
-    pub(super) fn check_commit(
-        &mut self,
-        client: usize,
-        id: u64,
-        positions: &[Position],
-    ) -> Checked {
+    fn check_commit(&mut self, client: usize, id: u64, positions: &[Position]) -> Checked {
         let own = self.clients.entry(client).or_default();
         let mut asked = Vec::with_capacity(positions.len());
         for at in positions {
@@ -186,7 +210,7 @@ impl Checker {
         Ok(())
     }
 
-    pub(super) fn check_stored(&mut self, client: usize, id: u64, at: Position) -> Checked {
+    fn check_stored(&mut self, client: usize, id: u64, at: Position) -> Checked {
         let Position { partition, offset, epoch } = at;
         let log = &mut self.logs[index(partition)];
         let own = self.clients.entry(client).or_default();

@@ -368,6 +368,9 @@ impl World {
     fn command(&mut self, client: usize) {
         let now = self.instant();
         while let Some(command) = self.clients[client].commands.pop_front() {
+            if matches!(command, MemberCommand::Leave { .. }) {
+                self.note(Event::Leaves { client });
+            }
             self.clients[client].member.handle_command(now, command);
             self.act(client);
         }
