@@ -81,7 +81,7 @@ impl Weather {
         let cooperative = !is_static && random.below(2) == 0;
         let eager = EAGER[pick(random, EAGER.len())];
         let assignors = if cooperative { COOPERATIVE } else { eager };
-        Self {
+        let mut weather = Self {
             members: 1 + pick(random, 5),
             is_static,
             cooperative,
@@ -107,7 +107,13 @@ impl Weather {
                 .then(|| Duration::from_millis(random.below(30_000))),
             command_lag_ms: if random.below(3) == 0 { 1 + random.below(500) } else { 0 },
             is_fickle: harsh == 1 && random.below(3) == 0,
+        };
+        // A model's joins have no numbers: it cannot tell that one crossed with a notice. In a calm
+        // world of static members the group has to stand before the first restart.
+        if weather.assignors.is_none() || (calm && is_static) {
+            weather.command_lag_ms = 0;
         }
+        weather
     }
 
     pub(crate) fn end(&self) -> Time {
