@@ -2,37 +2,48 @@
 //!
 //! | invariant | here |
 //! |---|---|
+//! | I1 identity, I2 no phantom | only what is there is delivered, with its leader's epoch |
 //! | I6 start, I18 no reset | a run begins at what is committed, never elsewhere |
-//! | I7 ownership | records come to an owner only, from its position on |
+//! | I7 ownership, I5 no gap | records come to an owner only, from its position on |
 //! | I8 exclusive, I11 cooperative | an owner is let go by the coordinator before another comes |
 //! | I9 commit bound | nothing is committed that was not delivered to who commits |
 //! | I10 commit owner | only an owner commits, and nothing is sent once membership is lost |
-//! | I12 monotonic, I15 no loss | what is committed only grows, and has been delivered |
+//! | I12 monotonic | what is committed only grows, unless its owner sought; commits keep order |
+//! | I13 metadata | the epoch that is committed, and told, is that of the record before |
+//! | I15 no loss | what is committed has been delivered, or left out by a seek |
 //! | I14 at least once | in the end everything is delivered |
 //! | I16 exactly once | where nothing fails no record comes twice |
-//! | I17 bound of repeats | what comes again was not committed |
+//! | I17 bound of repeats | what comes again was not committed: it follows from I6 |
+//! | I19 epochs | leader epochs only grow within a run |
+//! | I20 pause, seek | nothing while paused; to resume, seek or keep moves no position |
 //! | I21 static | a restart within the session begins no generation |
 //! | I22 fencing | the older of two instances ends, fenced |
 //! | I23 brokers | faults of brokers begin no generation |
-//! | I24 storms | there is no more generations than reasons |
+//! | I24 storms | no more generations than reasons: joins, and the second of cooperative ones too |
 //! | I25 protocol | one Join or Sync, one heartbeat; no old generation; back-off |
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
+use kfetch::coordinator::assignor::Subscription;
 use kfetch::coordinator::request::Request;
 
 use super::event::{Event, Violation};
+use super::reading::{Asked, Log, Run};
+use super::record_log::number;
 use super::weather::Weather;
-use super::world::{RETRY, Time, World};
+use super::world::{RETRY, Time};
 
 /// One pass over the events of a world.
 #[derive(Debug)]
 pub(crate) struct Checker {
-    calm: bool,
+    pub(super) calm: bool,
     is_static: bool,
-    clients: BTreeMap<usize, Client>,
-    logs: Vec<Log>,
+    /// Whether leader epochs are committed, and told.
+    pub(super) has_epochs: bool,
+    pub(super) clients: BTreeMap<usize, Client>,
+    pub(super) logs: Vec<Log>,
+    pub(super) seeks: u64,
     /// Reasons for a generation, and generations.
     reasons: u64,
     generations: u64,
@@ -43,46 +54,33 @@ pub(crate) struct Checker {
 }
 
 #[derive(Clone, Debug, Default)]
-struct Log {
-    end: i64,
-    committed: i64,
-    delivered: i64,
-    /// How much of what was delivered is not committed, when the last owner ended.
-    tail: i64,
-}
-
-#[derive(Clone, Debug, Default)]
-struct Client {
+pub(super) struct Client {
     instance: Option<usize>,
     alive: bool,
-    owned: BTreeMap<i32, Run>,
+    pub(super) owned: BTreeMap<i32, Run>,
     /// Since when the coordinator has no place for it.
-    removed: Option<Time>,
-    frozen_until: Time,
-    fenced: bool,
+    pub(super) removed: Option<Time>,
+    pub(super) frozen_until: Time,
+    pub(super) fenced: bool,
     failed: Option<i16>,
     generation: Option<i32>,
     exchanges: usize,
     heartbeats: usize,
-    commits: BTreeMap<u64, Vec<(i32, i64)>>,
-    told: Vec<Vec<(i32, i64)>>,
+    /// Its commits, which of them have not been told, and the last that was stored.
+    pub(super) commits: BTreeMap<u64, Vec<Asked>>,
+    pub(super) untold: VecDeque<u64>,
+    pub(super) stored_commit: u64,
+    /// The last seek backwards of each partition that has been committed.
+    pub(super) spent: BTreeMap<i32, u64>,
     refused: Vec<(Request, Time)>,
     assigned: bool,
+    /// What the last join that was sent says that it owns, and whether that has been lost.
+    claims: Vec<i32>,
+    claims_lost: bool,
 }
 
-#[derive(Clone, Debug, PartialEq)]
-struct Run {
-    generation: i32,
-    committed: i64,
-    position: Option<i64>,
-}
-
-fn expect(holds: bool, text: impl FnOnce() -> String) -> Result<(), Violation> {
+pub(super) fn expect(holds: bool, text: impl FnOnce() -> String) -> Result<(), Violation> {
     if holds { Ok(()) } else { Err(Violation(text())) }
-}
-
-fn index(partition: i32) -> usize {
-    usize::try_from(partition).unwrap()
 }
 
 impl Checker {
@@ -90,8 +88,10 @@ impl Checker {
         Self {
             calm: weather.calm,
             is_static: weather.is_static,
+            has_epochs: weather.has_epochs(),
             clients: BTreeMap::new(),
             logs: vec![Log::default(); partitions],
+            seeks: 0,
             reasons: 0,
             generations: 0,
             frozen_generation: false,
@@ -110,6 +110,11 @@ impl Checker {
             Event::Dead { client, clean } => self.die(now, *client, *clean),
             Event::Frozen { client, until } => self.client(*client).frozen_until = *until,
             Event::Joins { .. } | Event::Broken { .. } | Event::Moved => self.reasons += 1,
+            // What the application wishes after it has left is no second attempt of anything.
+            Event::Leaves { client } => {
+                let is_join = |request: &Request| matches!(request, Request::JoinGroup { .. });
+                self.client(*client).refused.retain(|(request, _)| !is_join(request));
+            }
             Event::Sent { client, request } => self.check_sent(now, *client, request)?,
             Event::Returned { client, request, code } => {
                 self.take_return(now, *client, request, *code);
@@ -122,37 +127,33 @@ impl Checker {
                 self.client(*client).generation = None;
                 self.client(*client).failed = *fatal;
             }
-            Event::Assigned { client, generation, partitions } => {
+            Event::Assigned { client, generation, partitions, paused } => {
                 self.check_assigned(*client, *generation, partitions)?;
+                self.check_kept(*client, partitions, paused)?;
             }
             Event::Revoked { client, partitions } => {
                 for partition in partitions {
-                    let run = self.client(*client).owned.remove(partition);
-                    let known = run.ok_or_else(|| {
-                        Violation(format!("I11: {client} revokes {partition}, not its own"))
-                    })?;
-                    self.end_run(*partition, &known);
+                    let is_own = self.client(*client).owned.remove(partition).is_some();
+                    expect(is_own, || format!("I11: {client} revokes {partition}, not its own"))?;
                 }
             }
-            Event::Dropped { client } => self.drop_all(*client),
-            Event::Started { client, partition, offset } => {
-                self.check_start(*client, *partition, *offset)?;
+            Event::Dropped { client } => {
+                let own = self.client(*client);
+                own.owned.clear();
+                own.claims_lost |= !own.claims.is_empty();
             }
-            Event::Delivered { client, partition, from, to } => {
-                self.check_delivery(now, *client, *partition, *from, *to)?;
-            }
-            Event::Commits { client, id, offsets } => {
-                self.check_commit(*client, *id, offsets)?;
-            }
-            Event::Told { client, id } => {
-                let known = self.client(*client).commits.keys().next() == Some(id);
-                expect(known, || format!("commit {id} of {client} is told out of order"))?;
-                let it = self.client(*client);
-                // Its request may still be on its way.
-                it.told.extend(it.commits.remove(id));
-            }
-            Event::Stored { client, partition, offset } => {
-                self.check_stored(*client, *partition, *offset)?;
+            Event::Started { .. }
+            | Event::Delivered { .. }
+            | Event::Paused { .. }
+            | Event::Resumed { .. }
+            | Event::Sought { .. }
+            | Event::Commits { .. }
+            | Event::Told { .. }
+            | Event::Stored { .. }
+            | Event::Grown { .. }
+            | Event::Led { .. } => self.check_reading(now, event)?,
+            Event::Complains { client, what } => {
+                return Err(Violation(format!("{client} is told an error: {what}")));
             }
             Event::Generation { generation } => self.check_generation(now, *generation)?,
             Event::Removed { client, fenced } => {
@@ -161,7 +162,6 @@ impl Checker {
                 it.removed = it.removed.or(Some(now));
                 it.fenced |= *fenced;
             }
-            Event::Grown { partition, end } => self.logs[index(*partition)].end = *end,
             Event::OnlyBrokers => self.frozen_generation = true,
             Event::Healed => self.frozen_generation = false,
             Event::Finished => self.check_finish()?,
@@ -169,7 +169,7 @@ impl Checker {
         Ok(())
     }
 
-    fn client(&mut self, client: usize) -> &mut Client {
+    pub(super) fn client(&mut self, client: usize) -> &mut Client {
         self.clients.entry(client).or_default()
     }
 
@@ -184,26 +184,13 @@ impl Checker {
     }
 
     fn die(&mut self, now: Time, client: usize, clean: bool) {
-        self.drop_all(client);
         let it = self.client(client);
+        it.owned.clear();
         it.alive = false;
         if let Some(instance) = it.instance.filter(|_| clean) {
             self.restarts.insert(instance, now);
         }
         self.reasons += 1;
-    }
-
-    fn drop_all(&mut self, client: usize) {
-        for (partition, run) in std::mem::take(&mut self.client(client).owned) {
-            self.end_run(partition, &run);
-        }
-    }
-
-    fn end_run(&mut self, partition: i32, run: &Run) {
-        let log = &mut self.logs[index(partition)];
-        if run.position.is_some() {
-            log.tail = log.delivered - log.committed;
-        }
     }
 
     fn check_sent(&mut self, now: Time, client: usize, request: &Request) -> Result<(), Violation> {
@@ -223,6 +210,10 @@ impl Checker {
                 expect(it.heartbeats == 1, || text("sends a second heartbeat"))?;
             }
             _ => {}
+        }
+        if let Request::JoinGroup { protocols, .. } = request {
+            it.claims = claims(&protocols[0].1);
+            it.claims_lost = it.claims.iter().any(|claimed| !it.owned.contains_key(claimed));
         }
         match request {
             Request::SyncGroup { generation, .. } | Request::Heartbeat { generation, .. } => {
@@ -262,7 +253,10 @@ impl Checker {
         generation: i32,
         partitions: &[i32],
     ) -> Result<(), Violation> {
-        self.client(client).assigned = true;
+        let own = self.client(client);
+        own.assigned = true;
+        let text = || format!("I11: {client} is assigned by a join that claims what was lost");
+        expect(!own.claims_lost, text)?;
         // Who stood still may hear of an assignment that is long over, and of its loss right after.
         let own = self.client(client);
         let is_over = own.removed.is_some() || own.generation != Some(generation);
@@ -276,81 +270,28 @@ impl Checker {
                 let text = || format!("I11: {client} gets {partition}, which {other} still owns");
                 expect(it.removed.is_some() || it.generation.is_none(), text)?;
             }
-            let committed = self.logs[index(*partition)].committed;
-            let run = Run { generation, committed, position: None };
-            self.client(client).owned.insert(*partition, run);
+            self.begin_run(client, generation, *partition);
         }
         Ok(())
     }
 
-    fn check_start(&mut self, client: usize, partition: i32, at: i64) -> Result<(), Violation> {
-        let log = &self.logs[index(partition)];
-        let (committed, delivered, tail) = (log.committed, log.delivered, log.tail);
-        let run = self.client(client).owned.get_mut(&partition);
-        let run = run.ok_or_else(|| Violation(format!("I7: {client} starts {partition}")))?;
-        let text = || format!("I6: {client} starts {partition} at {at}, not {committed}");
-        expect((run.committed..=committed).contains(&at), text)?;
-        let text = || format!("I17: {client} repeats {partition} from {at} on, {tail} were open");
-        expect(delivered - at <= tail.max(delivered - run.committed), text)?;
-        run.position = Some(at);
-        Ok(())
-    }
-
-    fn check_delivery(
-        &mut self,
-        now: Time,
-        client: usize,
-        partition: i32,
-        from: i64,
-        to: i64,
-    ) -> Result<(), Violation> {
-        let calm = self.calm;
-        let log = &mut self.logs[index(partition)];
-        expect(to <= log.end, || format!("{client} is given what is not there"))?;
-        let is_new = from >= log.delivered;
-        expect(is_new || !calm, || format!("I16: {partition} comes twice from {from} on"))?;
-        log.delivered = log.delivered.max(to);
-        let it = self.client(client);
-        let place = it.owned.get_mut(&partition);
-        let run = place.ok_or_else(|| Violation(format!("I7: {client} gets {partition}")))?;
-        let text = || format!("I7: {client} gets {partition} from {from}, not {:?}", run.position);
-        expect(run.position == Some(from), text)?;
-        run.position = Some(to);
-        // Who stood still knows as soon as it goes on; another knows by its own clock.
-        let since = it.removed.map(|removed| removed.max(it.frozen_until));
-        let blind = since.is_some_and(|since| now > since + World::blindness());
-        let what = if it.fenced { "I22: fenced" } else { "I8: removed" };
-        expect(!blind, || format!("{what} since {since:?}, {client} still reads {partition}"))
-    }
-
-    fn check_commit(
+    /// What a process keeps through a rebalance stays as it is; what it gets is not paused.
+    fn check_kept(
         &mut self,
         client: usize,
-        id: u64,
-        offsets: &[(i32, i64)],
+        added: &[i32],
+        paused: &[i32],
     ) -> Result<(), Violation> {
-        let it = self.client(client);
-        for (partition, offset) in offsets {
-            let run = it.owned.get(partition);
-            expect(run.is_some(), || format!("I10: {client} commits {partition}, not its own"))?;
-            let position = run.and_then(|run| run.position);
-            let text = || format!("I9: {client} commits {offset} of {partition}, {position:?}");
-            expect(position.is_some_and(|position| *offset <= position), text)?;
+        let own = self.client(client);
+        let kept = own.owned.iter_mut().filter(|(partition, _)| !added.contains(partition));
+        for (_, run) in kept {
+            run.after.get_or_insert("after a rebalance that left it where it was");
         }
-        it.commits.insert(id, offsets.to_vec());
-        Ok(())
-    }
-
-    fn check_stored(&mut self, client: usize, partition: i32, at: i64) -> Result<(), Violation> {
-        let it = self.client(client);
-        let asked = it.commits.values().chain(&it.told).any(|all| all.contains(&(partition, at)));
-        expect(asked, || format!("I10: {client} never committed {at} of {partition}"))?;
-        let log = &self.logs[index(partition)];
-        let (committed, delivered) = (log.committed, log.delivered);
-        expect(at >= committed, || format!("I12: {partition} goes back from {committed} to {at}"))?;
-        expect(at <= delivered, || format!("I15: {partition} at {at}, delivered {delivered}"))?;
-        self.logs[index(partition)].committed = at;
-        Ok(())
+        let known = own.owned.iter().filter(|(_, run)| run.is_paused);
+        let known: Vec<i32> = known.map(|(partition, _)| *partition).collect();
+        let text =
+            || format!("I20: after a rebalance {client} has paused {paused:?}, not {known:?}");
+        expect(known == paused, text)
     }
 
     fn check_generation(&mut self, now: Time, generation: i32) -> Result<(), Violation> {
@@ -380,11 +321,24 @@ impl Checker {
         }
         expect(owned.len() == self.logs.len(), || format!("only {owned:?} have an owner"))?;
         for (partition, log) in self.logs.iter().enumerate() {
-            let lag = log.end - log.delivered;
+            let end = log.records.end;
+            let lag = end - log.delivered;
             expect(lag == 0, || format!("I14: {partition} lags by {lag}"))?;
-            let lag = log.end - log.committed;
+            let lag = end - log.committed();
             expect(lag == 0, || format!("I14: {partition} is not committed, {lag} behind"))?;
         }
         Ok(())
+    }
+}
+
+/// Returns the partitions that a member claims to own by the bytes that it joins with.
+pub(crate) fn claims(subscription: &[u8]) -> Vec<i32> {
+    match Subscription::decode(subscription) {
+        Ok(subscription) => {
+            let owned = subscription.owned_partitions.iter();
+            owned.map(|(topic, partition)| number(topic.as_str(), *partition)).collect()
+        }
+        // A model's are the partitions, each a byte.
+        Err(_) => subscription.iter().map(|byte| i32::from(*byte)).collect(),
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use kfetch::protocol::ErrorCode;
 
-use super::event::Event;
+use super::event::{Event, Position};
 
 /// Where an answer goes: a connection's number, and the version it is answered in.
 pub(crate) type Ticket = (u64, i16);
@@ -17,7 +17,7 @@ pub(crate) enum Answer {
     Join(Joined),
     Sync(Vec<u8>),
     Commit(Vec<(i32, ErrorCode)>),
-    Fetch(Vec<(i32, i64)>),
+    Fetch(Vec<Position>),
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -27,8 +27,13 @@ pub(crate) struct Joined {
     pub(crate) leader: String,
     pub(crate) skips: bool,
     pub(crate) member_id: String,
+    /// The assignor that the group chose.
+    pub(crate) protocol: String,
     pub(crate) members: Vec<(String, Vec<u8>)>,
 }
+
+/// What a member may be assigned by, the one it likes best first, each with its subscription.
+pub(crate) type Protocols = Vec<(String, Vec<u8>)>;
 
 #[derive(Clone, Debug)]
 pub(crate) struct Times {
@@ -57,10 +62,12 @@ struct Seat {
     client: usize,
     instance: Option<usize>,
     until: Duration,
-    metadata: Vec<u8>,
+    protocols: Protocols,
     assignment: Vec<u8>,
     join: Option<Ticket>,
     sync: Option<Ticket>,
+    /// Whether the generation began without this static member.
+    is_absent: bool,
 }
 
 impl Seat {
@@ -88,9 +95,12 @@ pub(crate) struct Group {
     seats: BTreeMap<String, Seat>,
     /// Ids that were given and have not joined, until then.
     given: BTreeMap<String, Duration>,
-    pub(crate) offsets: BTreeMap<i32, i64>,
+    /// What is committed, by partition.
+    pub(crate) offsets: BTreeMap<i32, Position>,
     saved: Saved,
     ids: u64,
+    /// The last id of each process that has joined.
+    ids_of: BTreeMap<usize, String>,
     pub(crate) answers: Vec<(Ticket, Answer)>,
     pub(crate) events: Vec<Event>,
 }
@@ -109,6 +119,7 @@ impl Group {
             offsets: BTreeMap::new(),
             saved,
             ids: 0,
+            ids_of: BTreeMap::new(),
             answers: Vec::new(),
             events: Vec::new(),
         }
@@ -128,9 +139,17 @@ impl Group {
         (self.state, self.generation) = (saved.state, saved.generation);
         (self.leader, self.seats) = (saved.leader, saved.seats);
         self.given.clear();
-        for seat in self.seats.values_mut() {
+        for (id, seat) in &mut self.seats {
+            let client = seat.client;
             seat.until = now + self.times.session;
-            self.events.push(Event::Seated { client: seat.client });
+            if !seat.is_absent {
+                self.events.push(Event::Seated { client });
+            }
+            // A static member that has got a new id since is fenced by its own former one. Real
+            // brokers know no better: the new id was not in the log yet.
+            if seat.instance.is_some() && self.ids_of.get(&client).is_some_and(|last| last != id) {
+                self.events.push(Event::Removed { client, fenced: true });
+            }
         }
         self.events.push(Event::Moved);
     }
@@ -172,12 +191,12 @@ impl Group {
         ticket: Ticket,
         client: usize,
         (member_id, instance): (&str, Option<usize>),
-        metadata: &[u8],
+        protocols: Protocols,
     ) {
         let known = instance.and_then(|instance| self.id_of(instance));
         if member_id.is_empty() {
             if let Some(old) = known {
-                self.replace(now, ticket, client, &old, metadata);
+                self.replace(now, ticket, client, &old, protocols);
                 return;
             }
             self.ids += 1;
@@ -187,13 +206,13 @@ impl Group {
                 self.refuse_join(ticket, ErrorCode::MEMBER_ID_REQUIRED, &id);
                 return;
             }
-            self.admit(now, ticket, client, (&id, instance), metadata);
+            self.admit(now, ticket, client, (&id, instance), protocols);
         } else if self.given.remove(member_id).is_some() {
-            self.admit(now, ticket, client, (member_id, instance), metadata);
+            self.admit(now, ticket, client, (member_id, instance), protocols);
         } else if known.is_some_and(|id| id != member_id) {
             self.refuse_join(ticket, ErrorCode::FENCED_INSTANCE_ID, member_id);
         } else if self.seats.contains_key(member_id) {
-            self.join_again(now, ticket, member_id, metadata);
+            self.join_again(now, ticket, member_id, protocols);
         } else {
             self.refuse_join(ticket, ErrorCode::UNKNOWN_MEMBER_ID, member_id);
         }
@@ -210,13 +229,14 @@ impl Group {
         ticket: Ticket,
         client: usize,
         (id, instance): (&str, Option<usize>),
-        metadata: &[u8],
+        protocols: Protocols,
     ) {
         let until = now + self.times.session;
-        let (metadata, assignment) = (metadata.to_vec(), Vec::new());
-        let join = Some(ticket);
-        let seat = Seat { client, instance, until, metadata, assignment, join, sync: None };
+        let (join, assignment) = (Some(ticket), Vec::new());
+        let (sync, is_absent) = (None, false);
+        let seat = Seat { client, instance, until, protocols, assignment, join, sync, is_absent };
         self.seats.insert(id.to_owned(), seat);
+        self.ids_of.insert(client, id.to_owned());
         self.events.push(Event::Seated { client });
         if !matches!(self.state, State::Preparing { .. }) {
             self.prepare(now);
@@ -231,7 +251,7 @@ impl Group {
         ticket: Ticket,
         client: usize,
         old: &str,
-        metadata: &[u8],
+        protocols: Protocols,
     ) {
         let Some(mut seat) = self.seats.remove(old) else { return };
         self.ids += 1;
@@ -246,14 +266,15 @@ impl Group {
             self.events.push(Event::Removed { client: seat.client, fenced: true });
         }
         self.events.push(Event::Seated { client });
-        seat.client = client;
+        (seat.client, seat.is_absent) = (client, false);
         seat.until = now + self.times.session;
-        seat.metadata = metadata.to_vec();
+        seat.protocols = protocols;
         let led = self.leader == old;
         if led {
             self.leader = id.clone();
         }
         self.seats.insert(id.clone(), seat);
+        self.ids_of.insert(client, id.clone());
         if self.state == State::Stable {
             self.save();
             // Before KIP-814 a leader that is back is told the old leader's id, so that it
@@ -272,11 +293,12 @@ impl Group {
         self.try_complete(now);
     }
 
-    fn join_again(&mut self, now: Duration, ticket: Ticket, id: &str, metadata: &[u8]) {
+    fn join_again(&mut self, now: Duration, ticket: Ticket, id: &str, protocols: Protocols) {
         let leads = self.leader == id;
         let Some(seat) = self.seats.get_mut(id) else { return };
-        let changes = seat.metadata != metadata;
-        seat.metadata = metadata.to_vec();
+        let changes = seat.protocols != protocols;
+        seat.is_absent = false;
+        seat.protocols = protocols;
         seat.until = now + self.times.session;
         self.events.push(Event::Seated { client: seat.client });
         let is_current = match self.state {
@@ -323,7 +345,8 @@ impl Group {
             self.drop_seat(&id);
         }
         // A static member that is not there keeps its place; the group goes on without it.
-        for seat in self.seats.values().filter(|seat| seat.join.is_none()) {
+        for seat in self.seats.values_mut().filter(|seat| seat.join.is_none()) {
+            seat.is_absent = true;
             self.events.push(Event::Removed { client: seat.client, fenced: false });
         }
         if !self.seats.is_empty() && self.seats.values().all(|seat| seat.join.is_none()) {
@@ -355,22 +378,25 @@ impl Group {
     }
 
     fn answer_join(&mut self, ticket: Ticket, id: &str, leader: String, skips: bool) {
+        // All members of a world like the same one best.
         let seats = self.seats.iter();
-        let members = if leader == id {
-            seats.map(|(id, seat)| (id.clone(), seat.metadata.clone())).collect()
+        let members: Vec<(String, Vec<u8>)> = if leader == id {
+            seats.map(|(id, seat)| (id.clone(), seat.protocols[0].1.clone())).collect()
         } else {
             Vec::new()
         };
+        let protocol = self.seats[id].protocols[0].0.clone();
         let (generation, member_id) = (self.generation, id.to_owned());
         let code = ErrorCode::NONE;
-        let joined = Joined { code, generation, leader, skips, member_id, members };
+        let joined = Joined { code, generation, leader, skips, member_id, protocol, members };
         self.answers.push((ticket, Answer::Join(joined)));
     }
 
     fn refuse_join(&mut self, ticket: Ticket, code: ErrorCode, id: &str) {
         let member_id = id.to_owned();
-        let (leader, members) = (String::new(), Vec::new());
-        let joined = Joined { code, generation: -1, leader, skips: false, member_id, members };
+        let (leader, protocol, members) = (String::new(), String::new(), Vec::new());
+        let (generation, skips) = (-1, false);
+        let joined = Joined { code, generation, leader, skips, member_id, protocol, members };
         self.answers.push((ticket, Answer::Join(joined)));
     }
 
@@ -459,10 +485,10 @@ impl Group {
     pub(crate) fn commit(
         &mut self,
         now: Duration,
-        client: usize,
+        (client, commit): (usize, u64),
         (id, instance): (&str, Option<usize>),
         generation: i32,
-        offsets: &[(i32, i64)],
+        positions: &[Position],
     ) -> ErrorCode {
         let code = self.judge(id, instance, generation);
         if code.is_error() {
@@ -472,9 +498,9 @@ impl Group {
         if matches!(self.state, State::Completing { .. }) {
             return ErrorCode::REBALANCE_IN_PROGRESS;
         }
-        for &(partition, offset) in offsets {
-            self.offsets.insert(partition, offset);
-            self.events.push(Event::Stored { client, partition, offset });
+        for &at in positions {
+            self.offsets.insert(at.partition, at);
+            self.events.push(Event::Stored { client, id: commit, at });
         }
         ErrorCode::NONE
     }

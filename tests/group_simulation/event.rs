@@ -16,6 +16,8 @@ pub(crate) enum Event {
     Frozen { client: usize, until: Duration },
     /// When the application wishes to join.
     Joins { client: usize },
+    /// When the member hears of its wish to leave.
+    Leaves { client: usize },
     /// When a request leaves the member.
     Sent { client: usize, request: Request },
     /// When the answer, with its code, or none, has reached the member.
@@ -24,22 +26,30 @@ pub(crate) enum Event {
     Adopted { client: usize, generation: i32 },
     /// When the member says that membership is lost, or over for good.
     Lost { client: usize, fatal: Option<i16> },
-    /// When the application owns partitions.
-    Assigned { client: usize, generation: i32, partitions: Vec<i32> },
+    /// When the application owns partitions; with what is paused of all that it owns then.
+    Assigned { client: usize, generation: i32, partitions: Vec<i32>, paused: Vec<i32> },
     /// When it gives them up by itself.
     Revoked { client: usize, partitions: Vec<i32> },
     /// When it has learned that they are lost.
     Dropped { client: usize },
-    /// When it knows where to begin.
-    Started { client: usize, partition: i32, offset: i64 },
-    /// When it is given records.
-    Delivered { client: usize, partition: i32, from: i64, to: i64 },
+    /// When it is told where to begin.
+    Started { client: usize, at: Position },
+    /// When it is given records, all of them written by the leader of one epoch.
+    Delivered { client: usize, partition: i32, from: i64, to: i64, epoch: i32 },
+    /// When it wants no records of a partition for a while.
+    Paused { client: usize, partition: i32 },
+    /// When it wants them again.
+    Resumed { client: usize, partition: i32 },
+    /// When it goes to another offset by itself.
+    Sought { client: usize, partition: i32, offset: i64 },
     /// When it commits.
-    Commits { client: usize, id: u64, offsets: Vec<(i32, i64)> },
+    Commits { client: usize, id: u64, positions: Vec<Position> },
     /// When it is told what became of that.
     Told { client: usize, id: u64 },
-    /// When the coordinator has stored an offset.
-    Stored { client: usize, partition: i32, offset: i64 },
+    /// When it is told an error, which no world has a reason for.
+    Complains { client: usize, what: String },
+    /// When the coordinator has stored an offset of a commit.
+    Stored { client: usize, id: u64, at: Position },
     /// When the coordinator begins a generation.
     Generation { generation: i32 },
     /// When the coordinator has a place for a process.
@@ -52,12 +62,24 @@ pub(crate) enum Event {
     Moved,
     /// When a log has grown.
     Grown { partition: i32, end: i64 },
+    /// When another broker leads a partition.
+    Led { partition: i32, epoch: i32 },
     /// When from now on only brokers fail, each for less than a session.
     OnlyBrokers,
     /// When nothing fails any more.
     Healed,
     /// When the world ends.
     Finished,
+}
+
+/// How far a partition has been read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Position {
+    pub(crate) partition: i32,
+    /// The offset of the next record.
+    pub(crate) offset: i64,
+    /// The epoch of the leader that wrote the record before, -1 where that is not known.
+    pub(crate) epoch: i32,
 }
 
 /// Why a world is wrong.

@@ -1,5 +1,6 @@
 //! Members of a group in virtual time against a model coordinator whose faults are drawn from a
-//! seed.
+//! seed. In about half of the worlds the applications are a model, in the others they drive the
+//! participant that consumers have, with the built-in assignors.
 //!
 //! `KFETCH_SEED=n` runs one seed and prints what happened; `KFETCH_SEEDS=n` runs that many.
 
@@ -9,8 +10,13 @@ mod application;
 mod checker;
 mod coordinator;
 mod event;
+mod model;
 mod mutation;
 mod network;
+mod participation;
+mod reader;
+mod reading;
+mod record_log;
 #[path = "../support/seeds.rs"]
 mod seeds;
 mod serving;
@@ -18,11 +24,16 @@ mod weather;
 mod world;
 
 use event::Violation;
+use kfetch::backoff::Random;
 use seeds::run_seeds;
+use weather::Weather;
 use world::World;
 
 /// Seeds of one test run.
-const SEEDS: u64 = 4000;
+const SEEDS: u64 = 4400;
+
+/// So many of them at least have applications of each kind.
+const SEEDS_OF_EACH_KIND: usize = 2000;
 
 fn run(seed: u64, prints: bool) -> Result<(), Violation> {
     let mut world = World::new(seed);
@@ -44,6 +55,14 @@ fn run(seed: u64, prints: bool) -> Result<(), Violation> {
 #[test]
 fn every_seed_holds() {
     run_seeds(SEEDS, &[], run);
+}
+
+#[test]
+fn either_kind_of_application_has_its_share_of_the_seeds() {
+    let weather = |seed| Weather::draw(&mut Random::new(seed));
+    let real = (0..SEEDS).filter(|seed| weather(*seed).assignors.is_some()).count();
+    let model = usize::try_from(SEEDS).unwrap() - real;
+    assert!(real.min(model) >= SEEDS_OF_EACH_KIND, "{real} and {model}");
 }
 
 #[test]

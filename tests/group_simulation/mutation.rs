@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use kfetch::coordinator::request::Request;
 
-use super::event::Event;
+use super::checker::claims;
+use super::event::{Event, Position};
 use super::weather::Weather;
 use super::world::{Time, World};
 
@@ -22,16 +23,16 @@ fn any(_: &Weather) -> bool {
     true
 }
 
-const ROWS: [Row; 22] = [
+const ROWS: [Row; 36] = [
     ("I6", "a run begins too late", any, |events, from| {
         with(events, from, |event| match event {
-            Event::Started { offset, .. } => change(offset, 1_000_000),
+            Event::Started { at, .. } => change(&mut at.offset, 1_000_000),
             _ => false,
         })
     }),
     ("I6", "a position is reset", any, |events, from| {
         with(events, from, |event| match event {
-            Event::Started { offset, .. } if *offset > 0 => change(offset, -1),
+            Event::Started { at, .. } if at.offset > 0 => change(&mut at.offset, -1),
             _ => false,
         })
     }),
@@ -50,7 +51,8 @@ const ROWS: [Row; 22] = [
         let Event::Delivered { client, partition, .. } = events[at].1 else { return false };
         let again = |event: &Event| match event {
             Event::Delivered { client: by, partition: of, .. } => (*by, *of) == (client, partition),
-            Event::Started { client: by, partition: of, .. } => (*by, *of) == (client, partition),
+            Event::Started { client: by, at } => (*by, at.partition) == (client, partition),
+            Event::Sought { client: by, partition: of, .. } => (*by, *of) == (client, partition),
             _ => false,
         };
         let Some(next) = find(events, at + 1, again) else { return false };
@@ -66,18 +68,41 @@ const ROWS: [Row; 22] = [
     ("I11", "a partition goes on before it is given up", any, |events, from| {
         double_owner(events, from, |generation| generation + 1)
     }),
+    ("I11", "a join claims what was lost", any, |events, from| {
+        let is_join = |event: &Event| match event {
+            Event::Sent { request: Request::JoinGroup { protocols, .. }, .. } => {
+                !claims(&protocols[0].1).is_empty()
+            }
+            _ => false,
+        };
+        let Some(at) = find(events, from, is_join) else { return false };
+        let (_, Event::Sent { client, .. }) = events[at] else { return false };
+        let next = |event: &Event| match event {
+            Event::Assigned { client: by, .. }
+            | Event::Revoked { client: by, .. }
+            | Event::Dead { client: by, .. } => *by == client,
+            Event::Sent { client: by, request } => {
+                *by == client && matches!(request, Request::JoinGroup { .. })
+            }
+            _ => false,
+        };
+        let Some(next) = find(events, at + 1, next) else { return false };
+        let (time, Event::Assigned { .. }) = events[next] else { return false };
+        events.insert(next, (time, Event::Dropped { client }));
+        true
+    }),
     ("I8", "who was removed goes on reading", any, |events, from| late_reader(events, from, false)),
     ("I22", "who was fenced goes on reading", any, |events, from| late_reader(events, from, true)),
     ("I9", "a commit runs ahead", any, |events, from| {
         with(events, from, |event| match event {
-            Event::Commits { offsets, .. } => change(&mut offsets[0].1, 1),
+            Event::Commits { positions, .. } => change(&mut positions[0].offset, 1),
             _ => false,
         })
     }),
     ("I10", "a stranger commits", any, |events, from| {
         with(events, from, |event| match event {
-            Event::Commits { offsets, .. } => {
-                offsets[0].0 = 1000;
+            Event::Commits { positions, .. } => {
+                positions[0].partition = 1000;
                 true
             }
             _ => false,
@@ -92,17 +117,17 @@ const ROWS: [Row; 22] = [
     }),
     ("I10", "what is stored was never committed", any, |events, from| {
         with(events, from, |event| match event {
-            Event::Stored { offset, .. } => change(offset, 1_000_000),
+            Event::Stored { at, .. } => change(&mut at.offset, 1_000_000),
             _ => false,
         })
     }),
     ("I12", "a commit comes again, late", any, |events, from| {
         let is_stored = |event: &Event| matches!(event, Event::Stored { .. });
         let Some(at) = find(events, from, is_stored) else { return false };
-        let (_, Event::Stored { partition, offset, .. }) = events[at] else { return false };
+        let (_, Event::Stored { at: old, .. }) = events[at] else { return false };
         let newer = |event: &Event| {
-            matches!(event, Event::Stored { partition: of, offset: to, .. }
-                if *of == partition && *to > offset)
+            matches!(event, Event::Stored { at, .. }
+                if at.partition == old.partition && at.offset > old.offset)
         };
         let Some(later) = find(events, at, newer) else { return false };
         let again = (events[later].0, events[at].1.clone());
@@ -197,6 +222,114 @@ const ROWS: [Row; 22] = [
             _ => false,
         })
     }),
+    ("I1", "records have another leader's epoch", any, |events, from| {
+        with(events, from, |event| match event {
+            Event::Delivered { epoch, .. } => {
+                *epoch += 1000;
+                true
+            }
+            _ => false,
+        })
+    }),
+    ("I13", "another epoch is committed", any, |events, from| {
+        with(events, from, |event| match event {
+            Event::Commits { positions, .. } => change_epoch(&mut positions[0]),
+            _ => false,
+        })
+    }),
+    ("I13", "no epoch is committed", any, |events, from| {
+        with(events, from, |event| match event {
+            Event::Commits { positions, .. } if positions[0].epoch >= 0 => {
+                positions[0].epoch = -1;
+                true
+            }
+            _ => false,
+        })
+    }),
+    ("I13", "another epoch is stored", any, |events, from| {
+        with(events, from, |event| match event {
+            Event::Stored { at, .. } => change_epoch(at),
+            _ => false,
+        })
+    }),
+    ("I13", "another epoch is told than was stored", any, |events, from| {
+        with(events, from, |event| match event {
+            Event::Started { at, .. } => change_epoch(at),
+            _ => false,
+        })
+    }),
+    ("I19", "an epoch goes back", any, |events, from| {
+        let grown = |event: &Event| matches!(event, Event::Delivered { epoch, .. } if *epoch > 0);
+        let Some(at) = find(events, from, grown) else { return false };
+        let (_, Event::Delivered { client, partition, .. }) = events[at] else { return false };
+        go_on(events, at, client, partition, |next| match next {
+            Event::Delivered { epoch, .. } => {
+                *epoch = 0;
+                true
+            }
+            _ => false,
+        })
+    }),
+    ("I20", "records come while paused", any, |events, from| {
+        before_delivery(events, from, |client, partition| Event::Paused { client, partition })
+    }),
+    ("I20", "resuming moves the position", any, |events, from| {
+        let resumed = |event: &Event| matches!(event, Event::Resumed { .. });
+        let Some(at) = find(events, from, resumed) else { return false };
+        let (_, Event::Resumed { client, partition }) = events[at] else { return false };
+        go_on(events, at, client, partition, step_back)
+    }),
+    ("I20", "a seek is not followed", any, |events, from| {
+        let sought = |event: &Event| matches!(event, Event::Sought { .. });
+        let Some(at) = find(events, from, sought) else { return false };
+        let (_, Event::Sought { client, partition, .. }) = events[at] else { return false };
+        go_on(events, at, client, partition, step_back)
+    }),
+    ("I20", "a late answer overrides a seek", any, |events, from| {
+        let sought = |event: &Event| matches!(event, Event::Sought { .. });
+        let Some(at) = find(events, from, sought) else { return false };
+        let (time, Event::Sought { client, partition, .. }) = events[at] else { return false };
+        let late = Position { partition, offset: 0, epoch: -1 };
+        events.insert(at + 1, (time, Event::Started { client, at: late }));
+        true
+    }),
+    ("I20", "a rebalance ends a pause", any, |events, from| {
+        with(events, from, |event| match event {
+            Event::Assigned { paused, .. } if !paused.is_empty() => {
+                paused.clear();
+                true
+            }
+            _ => false,
+        })
+    }),
+    ("I20", "a pause outlives its run", any, |events, from| {
+        with(events, from, |event| match event {
+            Event::Assigned { partitions, paused, .. } if !partitions.is_empty() => {
+                paused.push(partitions[0]);
+                true
+            }
+            _ => false,
+        })
+    }),
+    ("I20", "a rebalance moves a position that is kept", any, |events, from| {
+        // The first delivery of a run that began before the rebalance.
+        (from..events.len()).any(|at| {
+            let (_, Event::Assigned { client, partitions, .. }) = events[at].clone() else {
+                return false;
+            };
+            let run = |(_, event): &(Time, Event)| match event {
+                Event::Delivered { client: of, partition, .. }
+                    if *of == client && !partitions.contains(partition) =>
+                {
+                    Some(*partition)
+                }
+                _ => None,
+            };
+            let before = events[..at].iter().rev().find_map(run);
+            let is_kept = |partition: &i32| !is_over(&events[..at], client, *partition);
+            before.filter(is_kept).is_some_and(|of| go_on(events, at, client, of, step_back))
+        })
+    }),
 ];
 
 #[test]
@@ -256,6 +389,54 @@ fn with(events: &mut Events, from: usize, mut change: impl FnMut(&mut Event) -> 
     events.iter_mut().skip(from).any(|(_, event)| change(event))
 }
 
+/// Changes the next delivery of the run, if nothing but pauses comes in between.
+fn go_on(
+    events: &mut Events,
+    at: usize,
+    client: usize,
+    partition: i32,
+    change: fn(&mut Event) -> bool,
+) -> bool {
+    let is_next = |event: &Event| match event {
+        Event::Delivered { client: by, partition: of, .. }
+        | Event::Sought { client: by, partition: of, .. } => (*by, *of) == (client, partition),
+        Event::Revoked { client: by, partitions } => {
+            *by == client && partitions.contains(&partition)
+        }
+        Event::Dropped { client: by } | Event::Dead { client: by, .. } => *by == client,
+        _ => false,
+    };
+    let Some(next) = find(events, at + 1, is_next) else { return false };
+    matches!(events[next].1, Event::Delivered { .. }) && change(&mut events[next].1)
+}
+
+/// Tells whether the last run of a process in a partition has ended.
+fn is_over(events: &[(Time, Event)], client: usize, partition: i32) -> bool {
+    let last = events.iter().rev().find_map(|(_, event)| match event {
+        Event::Delivered { client: by, partition: of, .. } => {
+            ((*by, *of) == (client, partition)).then_some(false)
+        }
+        Event::Revoked { client: by, partitions } => {
+            (*by == client && partitions.contains(&partition)).then_some(true)
+        }
+        Event::Dropped { client: by } => (*by == client).then_some(true),
+        _ => None,
+    });
+    last.unwrap_or(true)
+}
+
+fn step_back(event: &mut Event) -> bool {
+    match event {
+        Event::Delivered { from, .. } => change(from, -1),
+        _ => false,
+    }
+}
+
+fn change_epoch(at: &mut Position) -> bool {
+    at.epoch += 1000;
+    true
+}
+
 fn change(number: &mut i64, by: i64) -> bool {
     *number += by;
     true
@@ -290,7 +471,8 @@ fn double_owner(events: &mut Events, from: usize, generation: fn(i32) -> i32) ->
     let (client, generation) = (9999, generation(own));
     events.insert(at + 1, (time, Event::Born { client, instance: None }));
     events.insert(at + 2, (time, Event::Adopted { client, generation }));
-    events.insert(at + 3, (time, Event::Assigned { client, generation, partitions }));
+    let paused = Vec::new();
+    events.insert(at + 3, (time, Event::Assigned { client, generation, partitions, paused }));
     true
 }
 

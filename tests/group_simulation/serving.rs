@@ -1,5 +1,6 @@
 //! The bytes between a member and the model coordinator.
 
+use kfetch::coordinator::command::CommitOffset;
 use kfetch::coordinator::request::Request;
 use kfetch::protocol::ErrorCode;
 use kfetch::protocol::find_coordinator::{Coordinator, FindCoordinatorResponse};
@@ -18,6 +19,8 @@ use kfetch::protocol::sync_group::{SyncGroupRequest, SyncGroupResponse};
 use kfetch::wire::EncodeError;
 
 use super::coordinator::{Answer, Group, Joined, Ticket};
+use super::event::Position;
+use super::record_log::{TOPICS, number, place};
 use super::world::Time;
 
 pub(crate) const GROUP: &str = "g";
@@ -48,7 +51,9 @@ pub(crate) fn serve(
         Request::JoinGroup { .. } => {
             let it = JoinGroupRequest::decode(body, *version).unwrap();
             let who = (it.member_id, instance(it.group_instance_id));
-            group.join(now, ticket, client, who, it.protocols[0].metadata);
+            let protocols = it.protocols.iter();
+            let protocols = protocols.map(|one| (one.name.to_owned(), one.metadata.to_vec()));
+            group.join(now, ticket, client, who, protocols.collect());
             None
         }
         Request::SyncGroup { .. } => {
@@ -68,20 +73,22 @@ pub(crate) fn serve(
             let it = LeaveGroupRequest::decode(body, *version).unwrap();
             Some(Answer::Code(group.leave(now, it.members[0].member_id)))
         }
-        Request::OffsetCommit { .. } => {
+        Request::OffsetCommit { id, .. } => {
             let it = OffsetCommitRequest::decode(body, *version).unwrap();
             let who = (it.member_id, instance(it.group_instance_id));
-            let parts = it.topics.iter().flat_map(|topic| &topic.partitions);
-            let parts: Vec<(i32, i64)> =
-                parts.map(|part| (part.partition_index, part.committed_offset)).collect();
-            let code = group.commit(now, client, who, it.generation_id_or_member_epoch, &parts);
-            Some(Answer::Commit(parts.iter().map(|part| (part.0, code)).collect()))
+            let of = (client, *id);
+            let at = positions(&it);
+            let code = group.commit(now, of, who, it.generation_id_or_member_epoch, &at);
+            Some(Answer::Commit(at.iter().map(|at| (at.partition, code)).collect()))
         }
         Request::OffsetFetch { partitions, .. } => {
             let partitions = partitions.iter().flatten();
-            let offset = |partition: &i32| group.offsets.get(partition).copied().unwrap_or(-1);
-            let told = partitions.map(|(_, partition)| (*partition, offset(partition)));
-            Some(Answer::Fetch(told.collect()))
+            let numbers = partitions.map(|(topic, partition)| number(topic.as_str(), *partition));
+            let none = |partition| Position { partition, offset: -1, epoch: -1 };
+            let told = |partition| {
+                group.offsets.get(&partition).copied().unwrap_or_else(|| none(partition))
+            };
+            Some(Answer::Fetch(numbers.map(told).collect()))
         }
         other => unreachable!("no member here asks its coordinator for {other:?}"),
     }
@@ -115,7 +122,11 @@ pub(crate) fn encode(arrived: &Arrived, answer: &Answer) -> (Vec<u8>, i16) {
         (Request::OffsetCommit { offsets, .. }, _) => {
             let codes = match answer {
                 Answer::Commit(codes) => codes.clone(),
-                _ => offsets.iter().map(|offset| (offset.partition, code)).collect(),
+                _ => {
+                    let offsets = offsets.iter();
+                    let number = |at: &CommitOffset| number(at.topic.as_str(), at.partition);
+                    offsets.map(|at| (number(at), code)).collect()
+                }
             };
             code = codes.first().map_or(code, |first| first.1);
             encode_commit(&codes, version, &mut out)
@@ -141,7 +152,7 @@ fn encode_join(joined: &Joined, version: i16, out: &mut Vec<u8>) -> Result<(), E
         error_code: joined.code,
         generation_id: joined.generation,
         protocol_type: (version >= 7).then_some("consumer"),
-        protocol_name: Some("model"),
+        protocol_name: Some(&joined.protocol),
         leader: &joined.leader,
         skip_assignment: joined.skips,
         member_id: &joined.member_id,
@@ -156,33 +167,68 @@ fn encode_commit(
     version: i16,
     out: &mut Vec<u8>,
 ) -> Result<(), EncodeError> {
-    let part = |&(partition_index, error_code): &(i32, ErrorCode)| OffsetCommitResponsePartition {
-        partition_index,
-        error_code,
-    };
-    let partitions = codes.iter().map(part).collect();
-    let topics = vec![OffsetCommitResponseTopic { name: "t", partitions, ..Default::default() }];
+    let topics = by_topic(codes.iter().map(|&(partition, error_code)| {
+        let (topic, partition_index) = place(partition);
+        (topic, OffsetCommitResponsePartition { partition_index, error_code })
+    }));
+    let topics = topics.map(|(name, partitions)| OffsetCommitResponseTopic {
+        name,
+        partitions,
+        ..OffsetCommitResponseTopic::default()
+    });
+    let topics = topics.collect();
     OffsetCommitResponse { throttle_time_ms: 0, topics }.encode(version, out)
 }
 
 fn encode_fetch(
     error_code: ErrorCode,
-    told: &[(i32, i64)],
+    told: &[Position],
     version: i16,
     out: &mut Vec<u8>,
 ) -> Result<(), EncodeError> {
-    let part = |&(partition_index, committed_offset): &(i32, i64)| OffsetFetchResponsePartition {
-        partition_index,
-        committed_offset,
-        committed_leader_epoch: -1,
-        metadata: Some(""),
-        error_code: ErrorCode::NONE,
-    };
-    let partitions = told.iter().map(part).collect();
-    let topics = vec![OffsetFetchResponseTopic { name: "t", partitions, ..Default::default() }];
+    let topics = by_topic(told.iter().map(|told| {
+        let (topic, partition_index) = place(told.partition);
+        let partition = OffsetFetchResponsePartition {
+            partition_index,
+            committed_offset: told.offset,
+            committed_leader_epoch: told.epoch,
+            metadata: Some(""),
+            error_code: ErrorCode::NONE,
+        };
+        (topic, partition)
+    }));
+    let topics = topics.map(|(name, partitions)| OffsetFetchResponseTopic {
+        name,
+        partitions,
+        ..OffsetFetchResponseTopic::default()
+    });
+    let topics = topics.collect();
     let group_id = if version >= 8 { GROUP } else { "" };
     let groups = vec![OffsetFetchResponseGroup { group_id, topics, error_code }];
     OffsetFetchResponse { throttle_time_ms: 0, groups }.encode(version, out)
+}
+
+/// Returns what a commit that reached the coordinator is to store.
+fn positions(request: &OffsetCommitRequest<'_>) -> Vec<Position> {
+    let positions = request.topics.iter().flat_map(|topic| {
+        topic.partitions.iter().map(|part| Position {
+            partition: number(topic.name, part.partition_index),
+            offset: part.committed_offset,
+            epoch: part.committed_leader_epoch,
+        })
+    });
+    positions.collect()
+}
+
+/// Gathers what is of one topic.
+fn by_topic<T>(
+    all: impl Iterator<Item = (&'static str, T)>,
+) -> impl Iterator<Item = (&'static str, Vec<T>)> {
+    let mut topics = TOPICS.map(|topic| (topic, Vec::new()));
+    for (topic, one) in all {
+        topics.iter_mut().find(|(name, _)| *name == topic).unwrap().1.push(one);
+    }
+    topics.into_iter().filter(|(_, all)| !all.is_empty())
 }
 
 /// Returns the answer of a broker that is asked who coordinates the group.

@@ -12,6 +12,9 @@ use super::world::{BROKERS, Happening, SESSION, Time, World};
 /// After the last fault: sessions and rebalances have to run out, and then some.
 const HEALING: Duration = Duration::from_secs(45);
 
+/// How long a broker may not know of a new partition.
+const EXPANSION_LAG: Duration = Duration::from_secs(3);
+
 /// Drawn from the seed.
 #[derive(Clone, Debug)]
 pub(crate) struct Weather {
@@ -27,8 +30,41 @@ pub(crate) struct Weather {
     lost: u64,
     slow: u64,
     refused: u64,
-    old_versions: bool,
+    versions: Versions,
+    /// The assignors by which the participants of all members are assigned; none in a world of
+    /// model applications.
+    pub(crate) assignors: Option<&'static [&'static str]>,
+    /// Whether participants subscribe to a pattern.
+    pub(crate) has_pattern: bool,
+    /// When one more partition is made of one of the topics, in a world of participants.
+    pub(crate) expands_at: Option<Time>,
+    /// How long the commands of an application may take to its member, which runs beside it.
+    pub(crate) command_lag_ms: u64,
+    /// Whether applications leave, come back and wish for rebalances.
+    pub(crate) is_fickle: bool,
 }
+
+/// Which versions the brokers speak.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Versions {
+    New,
+    Old,
+    /// When neither commits nor their answers have leader epochs; static members cannot commit.
+    Ancient,
+}
+
+/// What participants whose partitions go before each rebalance are assigned by: a list with one
+/// assignor that is not cooperative revokes everything, whichever the group chooses.
+const EAGER: [&[&str]; 6] = [
+    &["range"],
+    &["roundrobin"],
+    &["sticky"],
+    &["range", "cooperative-sticky"],
+    &["sticky", "cooperative-sticky"],
+    &["cooperative-sticky", "roundrobin"],
+];
+
+const COOPERATIVE: &[&str] = &["cooperative-sticky"];
 
 pub(crate) fn pick(random: &mut Random, below: usize) -> usize {
     usize::try_from(random.below(u64::try_from(below).unwrap())).unwrap()
@@ -40,12 +76,15 @@ impl Weather {
         let only_brokers = !calm && random.below(4) == 0;
         let is_static = random.below(3) == 0;
         let harsh = u64::from(!calm && !only_brokers);
-        Self {
+        // A static member that is back gets what it had, without a rebalance in which the rest
+        // could be handed on: brokers and Java's members have the same hole.
+        let cooperative = !is_static && random.below(2) == 0;
+        let eager = EAGER[pick(random, EAGER.len())];
+        let assignors = if cooperative { COOPERATIVE } else { eager };
+        let mut weather = Self {
             members: 1 + pick(random, 5),
             is_static,
-            // A static member that is back gets what it had, without a rebalance in which the
-            // rest could be handed on: brokers and Java's members have the same hole.
-            cooperative: !is_static && random.below(2) == 0,
+            cooperative,
             calm,
             only_brokers,
             fault_time: Duration::from_secs(30 + random.below(20)),
@@ -53,8 +92,28 @@ impl Weather {
             lost: harsh * random.below(3) * random.below(15),
             slow: harsh * random.below(3) * random.below(10),
             refused: harsh * random.below(3) * random.below(20),
-            old_versions: random.below(3) == 0,
+            versions: match random.below(6) {
+                0 => Versions::Old,
+                1 if is_static => Versions::Old,
+                1 => Versions::Ancient,
+                _ => Versions::New,
+            },
+            assignors: (random.below(2) == 0).then_some(assignors),
+            has_pattern: random.below(4) == 0,
+            // A static leader that is back goes on with an assignment of which it does not know
+            // what it was made of (KIP-814): it takes what it finds for that, as Java's does, and
+            // does not see what was made meanwhile.
+            expands_at: (harsh == 1 && !is_static && random.below(3) == 0)
+                .then(|| Duration::from_millis(random.below(30_000))),
+            command_lag_ms: if random.below(3) == 0 { 1 + random.below(500) } else { 0 },
+            is_fickle: harsh == 1 && random.below(3) == 0,
+        };
+        // A model's joins have no numbers: it cannot tell that one crossed with a notice. In a calm
+        // world of static members the group has to stand before the first restart.
+        if weather.assignors.is_none() || (calm && is_static) {
+            weather.command_lag_ms = 0;
         }
+        weather
     }
 
     pub(crate) fn end(&self) -> Time {
@@ -77,8 +136,23 @@ impl Weather {
         if healed { 0 } else { self.refused }
     }
 
+    /// Tells whether leader epochs are committed, and told.
+    pub(crate) fn has_epochs(&self) -> bool {
+        self.versions != Versions::Ancient
+    }
+
+    /// Returns how many of the partitions a broker knows at a time: for a while not all of them
+    /// know of the last one.
+    pub(crate) fn known_partitions(&self, random: &mut Random, now: Time, all: usize) -> usize {
+        let Some(at) = self.expands_at.filter(|_| all > 1) else { return all };
+        let lags = now < at + EXPANSION_LAG && random.below(2) == 0;
+        if now < at || lags { all - 1 } else { all }
+    }
+
     pub(crate) fn version(&self, api: ApiKey) -> i16 {
-        match (api, self.old_versions) {
+        match (api, self.versions != Versions::New) {
+            (ApiKey::OffsetCommit, true) if self.versions == Versions::Ancient => 5,
+            (ApiKey::OffsetFetch, true) if self.versions == Versions::Ancient => 4,
             (ApiKey::FindCoordinator, false) => 6,
             (ApiKey::FindCoordinator, true) => 2,
             (ApiKey::JoinGroup, true) => {

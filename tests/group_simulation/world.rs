@@ -6,17 +6,22 @@ use std::time::{Duration, Instant};
 
 use kfetch::backoff::{BackoffLimits, Random};
 use kfetch::coordinator::action::{MemberAction, Unanswered};
+use kfetch::coordinator::command::MemberCommand;
 use kfetch::coordinator::member::Member;
 use kfetch::coordinator::notice::Notice;
 use kfetch::coordinator::request::Request;
 use kfetch::coordinator::settings::MemberSettings;
 use kfetch::protocol::{ApiKey, ErrorCode};
 
-use super::application::{Application, Life};
+use super::application::{Application, Life, Side};
 use super::checker::Checker;
 use super::coordinator::{Answer, Group, Times};
 use super::event::{Event, Violation};
+use super::model::Model;
 use super::network::Link;
+use super::participation::{Participation, no_answer, topic_counts};
+use super::reader::Reader;
+use super::record_log::RecordLog;
 use super::serving::{self, Arrived, GROUP};
 use super::weather::{Weather, pick};
 
@@ -54,6 +59,12 @@ pub(crate) enum Happening {
     /// When a request's time is over.
     TimedOut(u64, usize),
     Append,
+    /// When another broker leads a partition.
+    Lead,
+    /// When commands of the application reach its member.
+    Commands(usize),
+    /// When the answer to a question for topics reaches the application, or its failure.
+    Topics(usize, u64, Option<Vec<String>>, bool),
     Fault,
     /// When a broker can be reached again.
     Reachable(usize),
@@ -70,6 +81,8 @@ pub(crate) struct Client {
     pub(crate) instance: Option<usize>,
     pub(crate) member: Member,
     pub(crate) application: Application,
+    /// Commands that have not reached the member.
+    pub(crate) commands: VecDeque<MemberCommand>,
     pub(crate) connection: Option<u64>,
     pub(crate) alive: bool,
     pub(crate) frozen_until: Time,
@@ -93,7 +106,7 @@ pub(crate) struct World {
     pub(crate) clients: Vec<Client>,
     pub(crate) links: BTreeMap<u64, Link>,
     pub(crate) next_link: u64,
-    pub(crate) ends: Vec<i64>,
+    pub(crate) logs: Vec<RecordLog>,
     pub(crate) agenda: BTreeMap<(Time, u64), Happening>,
     pub(crate) next_number: u64,
     pub(crate) checker: Checker,
@@ -120,7 +133,7 @@ impl World {
             clients: Vec::new(),
             links: BTreeMap::new(),
             next_link: 1,
-            ends: vec![0; partitions],
+            logs: vec![RecordLog::default(); partitions],
             agenda: BTreeMap::new(),
             next_number: 0,
             checker: Checker::new(partitions, &weather),
@@ -138,6 +151,7 @@ impl World {
             self.after(at, Happening::Birth(instance));
         }
         self.after(Duration::from_millis(1), Happening::Append);
+        self.after(Duration::from_secs(2), Happening::Lead);
         self.after(Duration::from_secs(5), Happening::Fault);
         let fault_time = self.weather.fault_time;
         if self.weather.only_brokers {
@@ -167,7 +181,7 @@ impl World {
 
     /// Holds other events to a new checker.
     pub(crate) fn replay(&self, events: &[(Time, Event)]) -> Result<(), Violation> {
-        let mut checker = Checker::new(self.ends.len(), &self.weather);
+        let mut checker = Checker::new(self.logs.len(), &self.weather);
         events.iter().try_for_each(|(time, event)| checker.check(*time, event))
     }
 
@@ -226,7 +240,10 @@ impl World {
     fn happen(&mut self, happening: Happening) {
         // A process that stands still finds everything when it goes on.
         let client = match &happening {
-            Happening::Turn(client) | Happening::Found(client, _) => Some(*client),
+            Happening::Turn(client)
+            | Happening::Found(client, _)
+            | Happening::Commands(client)
+            | Happening::Topics(client, ..) => Some(*client),
             Happening::Connected(link)
             | Happening::Answered(link, ..)
             | Happening::TimedOut(link, _)
@@ -262,6 +279,11 @@ impl World {
                 }
             }
             Happening::Append => self.append(),
+            Happening::Lead => self.lead(),
+            Happening::Commands(client) => self.command(client),
+            Happening::Topics(client, ask, names, is_told) => {
+                self.tell_topics(client, ask, names, is_told);
+            }
             Happening::Fault => self.fault(),
             Happening::Reachable(broker) => self.unreachable_until[broker] = Time::ZERO,
             Happening::Birth(instance) => self.birth(instance),
@@ -285,15 +307,23 @@ impl World {
             request_timeout: REQUEST_TIMEOUT,
             retry: BackoffLimits { initial: RETRY, max: Duration::from_secs(1) },
         };
-        let cooperative = self.weather.cooperative;
-        let mut application =
-            Application::new(client, self.instant(), cooperative, instance.is_some());
-        application.ends_settled = self.weather.calm;
+        let (retry, is_static) = (settings.retry, instance.is_some());
+        let side = match self.weather.assignors {
+            None => Side::Model(Model::new(self.weather.cooperative)),
+            Some(names) => {
+                let side = Participation::new(names, self.weather.has_pattern, retry);
+                Side::Participation(Box::new(side))
+            }
+        };
+        let (now, calm) = (self.instant(), self.weather.calm);
+        let reader = Reader::new(client, self.random.next_u64());
+        let application = Application::new(now, reader, side, is_static, calm);
         let clock = Arc::clone(&application.clock);
         self.clients.push(Client {
             instance,
             member: Member::new(settings, clock, self.random.next_u64()),
             application,
+            commands: VecDeque::new(),
             connection: None,
             alive: true,
             frozen_until: Time::ZERO,
@@ -308,13 +338,22 @@ impl World {
         let now = self.instant();
         let it = &mut self.clients[client];
         if it.stalled_until <= self.now {
-            it.application.turn(now, &self.ends);
-            let events = std::mem::take(&mut it.application.events);
+            let is_settled = self.now >= self.weather.fault_time;
+            it.application.turn(now, &self.logs, is_settled);
+            if self.weather.is_fickle && !is_settled {
+                it.application.stir(now, self.logs.len());
+            }
+            let reader = &mut it.application.reader;
+            let commands = std::mem::take(&mut reader.commands);
+            let events = std::mem::take(&mut reader.events);
             events.into_iter().for_each(|event| self.note(event));
-            let commands = std::mem::take(&mut self.clients[client].application.commands);
-            for command in commands {
-                self.clients[client].member.handle_command(now, command);
-                self.act(client);
+            self.ask_for_topics(client);
+            if !commands.is_empty() {
+                self.clients[client].commands.extend(commands);
+                match self.random.below(self.weather.command_lag_ms) {
+                    0 => self.command(client),
+                    lag => self.after(Duration::from_millis(lag), Happening::Commands(client)),
+                }
             }
             if self.clients[client].application.state == Life::Ended {
                 self.end(client, true);
@@ -323,6 +362,18 @@ impl World {
         }
         let pause = 40 + self.random.below(200);
         self.after(Duration::from_millis(pause), Happening::Turn(client));
+    }
+
+    /// Has a member take what its application has sent, in order.
+    fn command(&mut self, client: usize) {
+        let now = self.instant();
+        while let Some(command) = self.clients[client].commands.pop_front() {
+            if matches!(command, MemberCommand::Leave { .. }) {
+                self.note(Event::Leaves { client });
+            }
+            self.clients[client].member.handle_command(now, command);
+            self.act(client);
+        }
     }
 
     /// Ends a process; what it has sent may still be on its way.
@@ -407,15 +458,56 @@ impl World {
         self.act(client);
     }
 
+    /// Looks topics up for an application, at a broker that answers or does not.
+    fn ask_for_topics(&mut self, client: usize) {
+        let Side::Participation(side) = &mut self.clients[client].application.side else { return };
+        for (ask, names) in std::mem::take(&mut side.asks) {
+            let is_lost = self.random.below(100) < self.weather.lost_percent(self.is_healed());
+            let broker = pick(&mut self.random, BROKERS);
+            let is_up = self.unreachable_until[broker] <= self.now && !self.is_cut_off(client);
+            let is_told = is_up && !is_lost;
+            let delay = if is_told { self.delay() } else { REQUEST_TIMEOUT };
+            self.after(delay, Happening::Topics(client, ask, names, is_told));
+        }
+    }
+
+    fn tell_topics(&mut self, client: usize, ask: u64, names: Option<Vec<String>>, told: bool) {
+        let (all, now) = (self.logs.len(), self.now);
+        let known = self.weather.known_partitions(&mut self.random, now, all);
+        let answer = match told {
+            true => Ok(topic_counts(names, known)),
+            false => no_answer(),
+        };
+        if let Side::Participation(side) = &mut self.clients[client].application.side {
+            side.answers.push_back((ask, answer));
+        }
+    }
+
     fn append(&mut self) {
         if self.now < self.weather.fault_time + Duration::from_secs(1) {
-            let partition = pick(&mut self.random, self.ends.len());
-            self.ends[partition] += 1 + i64::try_from(self.random.below(5)).unwrap();
-            let end = self.ends[partition];
+            let partition = pick(&mut self.random, self.logs.len());
+            let log = &mut self.logs[partition];
+            log.end += 1 + i64::try_from(self.random.below(5)).unwrap();
+            let end = log.end;
             let partition = i32::try_from(partition).unwrap();
             self.note(Event::Grown { partition, end });
             self.after(Duration::from_millis(60), Happening::Append);
         }
+    }
+
+    /// Another broker leads a partition: what is written from now on has a higher epoch.
+    fn lead(&mut self) {
+        if self.is_healed() {
+            return;
+        }
+        let partition = pick(&mut self.random, self.logs.len());
+        let log = &mut self.logs[partition];
+        let epoch = log.last_epoch() + 1 + i32::from(self.random.below(4) == 0);
+        log.lead(epoch);
+        let partition = i32::try_from(partition).unwrap();
+        self.note(Event::Led { partition, epoch });
+        let pause = 500 + self.random.below(4000);
+        self.after(Duration::from_millis(pause), Happening::Lead);
     }
 
     /// Another broker coordinates; the old one says so to those who wait.
