@@ -9,7 +9,7 @@ use super::event::{Event, Position};
 use super::weather::Weather;
 use super::world::{Time, World};
 
-const WORLDS: u64 = 30;
+const WORLDS: u64 = 60;
 
 type Events = Vec<(Time, Event)>;
 
