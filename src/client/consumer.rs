@@ -77,6 +77,9 @@ pub struct Consumer {
     is_closed: bool,
 }
 
+/// What the engine gets to let a consumer go whose group has used up the time of a close.
+const ENGINE_TIME: Duration = Duration::from_millis(200);
+
 /// What other threads may touch.
 #[derive(Debug)]
 pub(super) struct Control {
@@ -202,10 +205,14 @@ impl Consumer {
         if self.is_closed {
             return Ok(());
         }
-        let deadline = deadline_after(timeout);
+        let mut deadline = deadline_after(timeout);
         if !self.bridge.is_dead() {
             self.check_outside_of_callback()?;
             self.close_group(operation, timeout);
+            if self.group.is_some() {
+                // A coordinator that does not answer takes all the time: the engine gets a moment.
+                deadline = deadline.map(|deadline| deadline.max(clock() + ENGINE_TIME));
+            }
         }
         self.is_closed = true;
         self.partitions.clear();

@@ -158,6 +158,13 @@ impl Member {
         self.advance(now);
     }
 
+    /// Takes note that nobody coordinates the group, nor ever will: membership is over for good.
+    pub fn handle_hopeless(&mut self, error: Error) {
+        if self.failed.is_none() {
+            self.fail(error);
+        }
+    }
+
     /// Appends the body of `request` in `version` to `out`.
     ///
     /// # Errors

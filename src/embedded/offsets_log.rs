@@ -141,13 +141,17 @@ impl OffsetsLog {
         Ok(())
     }
 
-    /// Closes all partitions.
+    /// Puts everything onto the disk and closes all partitions.
     ///
     /// # Errors
     ///
     /// [`ErrorKind::Io`] where something could not be written, the first of them.
     pub fn close(self) -> Result<()> {
-        let closed = self.partitions.into_values().map(|partition| partition.writer.close());
+        let close = |mut partition: Partition| {
+            partition.writer.flush(true)?;
+            partition.writer.close()
+        };
+        let closed = self.partitions.into_values().map(close);
         closed.fold(Ok(()), Result::and)
     }
 

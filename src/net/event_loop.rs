@@ -213,6 +213,9 @@ impl EventLoop {
                     if let Err(failure) = begun {
                         let failure = self.coordinators.handle_refused(&address, failure, now);
                         self.stillborn.push((connection, failure));
+                        for (member, error) in self.coordinators.take_hopeless() {
+                            self.groups.fail(member, error);
+                        }
                     }
                 }
                 Action::Flush(id) => self.sockets.flush(id, &mut self.engine, now),

@@ -23,6 +23,7 @@ use crate::coordinator::command::MemberCommand;
 use crate::coordinator::member::Member;
 use crate::coordinator::notice::Notice;
 use crate::coordinator::request::Request;
+use crate::error::Error;
 use crate::fetch::call::{ConsumerId, GroupCall};
 use crate::fetch::engine::group::GroupRequest;
 use crate::fetch::engine::{FetchEngine, GroupEvent};
@@ -109,6 +110,14 @@ impl Groups {
             self.dirty.remove(&id);
             self.timers.set(TimerKey::Member(id), None);
             self.timers.set(TimerKey::Application(id), None);
+        }
+    }
+
+    /// Ends a member's membership for good, for a reason that no retry mends.
+    pub(super) fn fail(&mut self, id: ConsumerId, error: Error) {
+        if let Some(entry) = self.entries.get_mut(&id) {
+            entry.member.handle_hopeless(error);
+            self.dirty.insert(id);
         }
     }
 

@@ -11,7 +11,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::group_service::{GroupService, ServiceSettings, socket_path};
+use super::group_service::{GroupService, ServiceSettings, settled, socket_path};
+use crate::error::Error;
 use crate::fetch::call::ConsumerId;
 use crate::fetch::engine::Address;
 use crate::fetch::failure::Failure;
@@ -29,7 +30,7 @@ struct Place {
     /// The service, from its start on; it may have ended by itself.
     service: Option<GroupService>,
     /// Why the last one has failed, and until when no other is started.
-    trouble: Option<(String, Instant)>,
+    trouble: Option<(Error, Instant)>,
 }
 
 /// The services of one loop, at most one for each directory.
@@ -39,12 +40,14 @@ pub(super) struct LocalCoordinators {
     places: BTreeMap<PathBuf, Place>,
     /// Services without members, which are on their way out.
     ending: Vec<GroupService>,
+    /// Members whose groups nobody will serve, and why, until somebody wants to know.
+    hopeless: Vec<(ConsumerId, Error)>,
     logger: Arc<Logger>,
 }
 
 impl LocalCoordinators {
     pub(super) fn new(logger: Arc<Logger>) -> Self {
-        Self { places: BTreeMap::new(), ending: Vec::new(), logger }
+        Self { places: BTreeMap::new(), ending: Vec::new(), hopeless: Vec::new(), logger }
     }
 
     /// Counts one more member of a directory.
@@ -82,10 +85,16 @@ impl LocalCoordinators {
         let Address::Unix(path) = address else { return failure };
         let Some(place) = self.places.get_mut(path) else { return failure };
         place.start(&self.logger, now);
-        match &place.trouble {
-            Some((trouble, _)) => Failure::Io(format!("{failure}: {trouble}")),
-            None => failure,
+        let Some((trouble, _)) = &place.trouble else { return failure };
+        if trouble.is_fatal() {
+            self.hopeless.extend(place.members.iter().map(|member| (*member, trouble.clone())));
         }
+        Failure::Io(format!("{failure}: {trouble}"))
+    }
+
+    /// Takes the members whose groups nobody will serve, with why.
+    pub(super) fn take_hopeless(&mut self) -> Vec<(ConsumerId, Error)> {
+        std::mem::take(&mut self.hopeless)
     }
 }
 
@@ -96,7 +105,7 @@ impl Place {
             return;
         }
         if let Some(ended) = self.service.take() {
-            self.trouble = ended.failure().map(|error| (error.to_string(), now + PAUSE));
+            self.trouble = ended.failure().map(|error| (error, now + PAUSE));
         }
         if self.trouble.as_ref().is_some_and(|(_, until)| now < *until) {
             return;
@@ -109,7 +118,7 @@ impl Place {
                     "kfetch::groups",
                     format_args!("{}: {text}", self.settings.dir.display()),
                 );
-                self.trouble = Some((text, now + PAUSE));
+                self.trouble = Some((settled(&error, text), now + PAUSE));
             }
         }
     }

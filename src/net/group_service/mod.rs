@@ -16,5 +16,6 @@ mod settings;
 mod socket;
 
 pub use service::GroupService;
+pub(in crate::net) use service::settled;
 pub use settings::ServiceSettings;
 pub use socket::{SocketAddress, lock_path, socket_path};

@@ -14,6 +14,7 @@ use mio::{Events, Interest, Poll, Token};
 use slab::Slab;
 
 use super::frames::{ClientConnection, Closed};
+use super::service::settled;
 use super::settings::ServiceSettings;
 use super::socket::{listen, socket_path};
 use crate::embedded::{GroupCoordinator, Incoming, Now, OffsetsLog, RequestId};
@@ -60,15 +61,19 @@ impl Server {
         poll: Poll,
         logger: Arc<Logger>,
     ) -> Result<Self> {
-        let (log, offsets) = OffsetsLog::open(&settings.dir, settings.log())?;
+        let (log, offsets) = OffsetsLog::open(&settings.dir, settings.log()).map_err(|error| {
+            match error.kind() {
+                ErrorKind::Corrupt | ErrorKind::Unsupported => error.with_fatal(),
+                _ => error,
+            }
+        })?;
         let seed = RandomState::new().build_hasher().finish();
         let mut machine = GroupCoordinator::new(settings.coordinator(), offsets, seed, now());
         if socket_path(&settings.dir).symlink_metadata().is_ok() {
             machine.expect_members(now());
         }
         let failed = |error: io::Error| {
-            let text = format!("cannot listen in {}: {error}", settings.dir.display());
-            Error::new(ErrorKind::Io, text)
+            settled(&error, format!("cannot listen in {}: {error}", settings.dir.display()))
         };
         let mut listener = listen(&settings.dir).map_err(failed)?;
         let registered = poll.registry().register(&mut listener, LISTEN_TOKEN, Interest::READABLE);

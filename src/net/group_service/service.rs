@@ -80,7 +80,8 @@ impl GroupService {
         self.is_running() && self.shared.is_serving.load(Ordering::Acquire)
     }
 
-    /// Returns why the service has ended although it had the lock.
+    /// Returns why the service has ended, or did not come about; fatal where that will not change
+    /// by itself.
     pub fn failure(&self) -> Option<Error> {
         self.shared.failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -104,6 +105,19 @@ impl Drop for GroupService {
     }
 }
 
+/// Makes the error of an operation, fatal where no other attempt will end otherwise.
+pub(in crate::net) fn settled(error: &io::Error, text: String) -> Error {
+    let told = Error::new(ErrorKind::Io, text);
+    match error.kind() {
+        io::ErrorKind::InvalidInput
+        | io::ErrorKind::PermissionDenied
+        | io::ErrorKind::ReadOnlyFilesystem
+        | io::ErrorKind::IsADirectory
+        | io::ErrorKind::NotADirectory => told.with_fatal(),
+        _ => told,
+    }
+}
+
 /// Says that the thread has ended, however it does.
 struct Ending<'a>(&'a Shared);
 
@@ -117,7 +131,7 @@ fn run_thread(settings: &ServiceSettings, poll: Poll, logger: &Arc<Logger>, shar
     let _ending = Ending(shared);
     if let Err(error) = try_run(settings, poll, logger, shared) {
         let dir = settings.dir.display();
-        logger.warn(TARGET, format_args!("the groups of {dir} are not served any more: {error}"));
+        logger.warn(TARGET, format_args!("the groups of {dir} are not served: {error}"));
         *shared.failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
     }
 }
@@ -130,7 +144,7 @@ fn try_run(
 ) -> Result<()> {
     let dir = &settings.dir;
     let failed = |what: &str, error: &io::Error| {
-        Error::new(ErrorKind::Io, format!("cannot {what} {}: {error}", dir.display()))
+        settled(error, format!("cannot {what} {}: {error}", dir.display()))
     };
     fs::create_dir_all(dir).map_err(|error| failed("make", &error))?;
     let _lock = match FileLock::try_take(&lock_path(dir)) {
