@@ -56,6 +56,9 @@ fn describe(topic: LogTopic) -> TopicInfo {
         is_internal: topic.name.starts_with("__"),
         name: topic.name,
         topic_id: Uuid::default(),
-        partitions: Ok(topic.partitions.into_iter().map(partition).collect()),
+        partitions: match topic.found_twice {
+            Some(error) => Err(error),
+            None => Ok(topic.partitions.into_iter().map(partition).collect()),
+        },
     }
 }
