@@ -146,6 +146,43 @@ fn groups_in_two_directories_are_no_place_for_a_consumer() {
     assert_eq!(after, before);
 }
 
+/// Polls until as many records and failures have come; returns the failures.
+fn poll_failures(consumer: &mut Consumer, record_count: usize) -> Vec<Error> {
+    let (mut count, mut failed) = (0, Vec::new());
+    let until = Instant::now() + SOON;
+    while (count < record_count || failed.is_empty()) && Instant::now() < until {
+        let Some(records) = consumer.poll(STEP).unwrap() else { continue };
+        count += records.len();
+        for event in records.events() {
+            if let EventKind::Failed { error, sticky: true } = event.kind() {
+                failed.push(error.clone());
+            }
+        }
+    }
+    assert_eq!((count, failed.len()), (record_count, 1), "{failed:?}");
+    failed
+}
+
+#[test]
+fn a_member_gets_what_lies_in_one_directory_and_the_error_of_what_does_not() {
+    let directory = TempDir::new("group-dirs-member");
+    let forth = Dirs::two(&directory);
+    forth.fill("bad", 2, 10);
+    forth.back().append("bad", 1, &[]);
+    for (group, pattern) in [("by-name", None), ("by-pattern", Some("ba."))] {
+        let settings = [("group.id", group), ("auto.offset.reset", "earliest")];
+        let mut consumer = Consumer::new(&forth.config(&settings)).unwrap();
+        match pattern {
+            Some(pattern) => consumer.subscribe_pattern(pattern).unwrap(),
+            None => consumer.subscribe(&["bad"]).unwrap(),
+        }
+        let failed = poll_failures(&mut consumer, 5);
+        assert_eq!((failed[0].topic(), failed[0].partition()), (Some("bad"), 1));
+        forth.assert_named_in(&failed[0]);
+        assert_eq!(consumer.assignment().len(), 2);
+    }
+}
+
 #[test]
 fn a_partition_in_two_directories_is_told_with_its_topic_alone() {
     let directory = TempDir::new("group-dirs-topics");
@@ -163,18 +200,7 @@ fn a_partition_in_two_directories_is_told_with_its_topic_alone() {
     let place = |topic: &str, partition| TopicPartition::new(topic, partition);
     let partitions = [place("bad", 0), place("bad", 1), place("good", 0)];
     consumer.assign(&partitions).unwrap();
-    let (mut count, mut failed) = (0, Vec::new());
-    let until = Instant::now() + SOON;
-    while (count < 10 || failed.is_empty()) && Instant::now() < until {
-        let Some(records) = consumer.poll(STEP).unwrap() else { continue };
-        count += records.len();
-        for event in records.events() {
-            if let EventKind::Failed { error, sticky: true } = event.kind() {
-                failed.push(error.clone());
-            }
-        }
-    }
-    assert_eq!((count, failed.len()), (10, 1), "{failed:?}");
+    let mut failed = poll_failures(&mut consumer, 10);
     for error in [told, asked, failed.remove(0)] {
         assert_eq!((error.kind(), error.is_retriable()), (ErrorKind::Config, false));
         assert_eq!((error.topic(), error.partition()), (Some("bad"), 1));
