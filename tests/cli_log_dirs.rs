@@ -139,6 +139,66 @@ fn what_does_not_exist_is_named() {
 }
 
 #[test]
+fn what_two_directories_have_is_the_error_of_who_asks_for_it() {
+    let directory = TempDir::new("cli-dirs-twice");
+    let one = generated(&directory, "one", &["--partitions", "2", "--records", "10"]);
+    let other = directory.path().join("other");
+    run(kfetch(["log", "generate", "-q", "-t", "u", "--records", "7", text(&other)])).well();
+    let both = format!("{},{}", text(&one), text(&other));
+    let read = |command: &str, topic: &str, arguments: &[&str]| {
+        let base = [command, "--log-dirs", &both, "-t", topic];
+        run(kfetch(base.iter().chain(arguments)))
+    };
+    for path in [&one, &other] {
+        fs::create_dir(path.join("__consumer_offsets-3")).unwrap();
+    }
+    assert_eq!(read("cat", "t", &["-e", "-q"]).well().lines().count(), 10);
+    assert_eq!(read("cat", "u", &["-e", "-q"]).well().lines().count(), 7);
+    assert!(read("bench", "u", &["--json"]).well().contains("\"records\":7"));
+
+    fs::remove_dir(other.join("__consumer_offsets-3")).unwrap();
+    fs::create_dir(other.join("t-1")).unwrap();
+    let parts = ["topic t [1]: two log directories", text(&one), text(&other)];
+    for (command, arguments) in [
+        ("cat", &["-e", "-q"][..]),
+        ("cat", &["-e", "-q", "-p", "0", "-p", "1"]),
+        ("cat", &["-e", "-q", "-g", "g"]),
+        ("bench", &[]),
+    ] {
+        let told = read(command, "t", arguments).ended(1);
+        assert!(parts.iter().all(|part| told.contains(part)), "{told}");
+    }
+    assert_eq!(read("cat", "u", &["-e", "-q"]).well().lines().count(), 7);
+    assert_eq!(read("cat", "t", &["-e", "-q", "-p", "0"]).well().lines().count(), 5);
+    let told = read("cat", "t", &["-e", "-q", "-p", "4"]).ended(1);
+    assert!(told.contains("topic t [4]: there is no such partition"), "{told}");
+}
+
+#[test]
+fn one_directory_by_two_names_is_given_twice() {
+    let directory = TempDir::new("cli-dirs-names");
+    let path = generated(&directory, "d", &["--records", "1"]);
+    let link = directory.path().join("link");
+    std::os::unix::fs::symlink(&path, &link).unwrap();
+    let both = format!("{},{}", text(&path), text(&link));
+    let expected = format!("{} and {} are one directory", text(&path), text(&link));
+    let count = || fs::read_dir(&path).unwrap().count();
+    let before = count();
+    for command in [
+        &["cat", "-t", "t", "-e"][..],
+        &["cat", "-t", "t", "-e", "-g", "g"],
+        &["bench", "-t", "t"],
+        &["group", "list"],
+        &["group", "describe", "g"],
+        &["group", "reset", "g", "-t", "t", "--to", "0"],
+    ] {
+        let told = run(kfetch(command.iter().chain(&["--log-dirs", &both]))).ended(1);
+        assert!(told.contains("given twice") && told.contains(&expected), "{told}");
+    }
+    assert_eq!(count(), before, "something was made");
+}
+
+#[test]
 fn a_damaged_batch_is_named_and_the_other_partitions_are_finished() {
     let directory = TempDir::new("cli-dirs-damage");
     let options = ["--partitions", "2", "--records", "200", "--batch-bytes", "1"];

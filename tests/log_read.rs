@@ -495,18 +495,60 @@ fn directories_are_listed_by_exact_names() {
     let topic = |name: &str, partitions: &[i32]| LogTopic {
         name: name.to_owned(),
         partitions: partitions.to_vec(),
+        found_twice: None,
     };
     assert_eq!(dirs.topics().unwrap(), [topic("a.x", &[3]), topic("b", &[0, 1, 2])]);
+    let having = |topic: &str| dirs.having(topic).unwrap();
+    assert_eq!((having("a.x"), having("b")), (vec![one.path()], vec![one.path(), other.path()]));
+    assert!(having("d").is_empty() && having("a").is_empty());
     let found = dirs.partition("b", 2).unwrap().unwrap();
     assert_eq!((found.path, found.is_broker), (other.path().join("b-2"), false));
     for (topic, partition) in [("b", 3), ("d", 0), ("c", 0), ("..", 0), ("b", -1), ("x/b", 1)] {
         assert!(dirs.partition(topic, partition).unwrap().is_none(), "{topic}-{partition}");
     }
-    fs::create_dir(one.path().join("b-2")).unwrap();
-    for error in [dirs.topics().unwrap_err(), dirs.partition("b", 2).unwrap_err()] {
+}
+
+#[test]
+fn a_partition_in_two_directories_is_an_error_of_its_own_topic() {
+    let (one, other) = (TempDir::new("dirs"), TempDir::new("dirs"));
+    let paths = [one.path().to_owned(), other.path().to_owned()];
+    for name in ["a-0", "b-0", "b-2", "c-0"] {
+        fs::create_dir(one.path().join(name)).unwrap();
+    }
+    for name in ["a-1", "b-1", "b-2"] {
+        fs::create_dir(other.path().join(name)).unwrap();
+    }
+    let dirs = LogDirs::open(&paths).unwrap();
+    let mut topics = dirs.topics().unwrap();
+    let twice = topics[1].found_twice.take().unwrap();
+    for error in [twice, dirs.partition("b", 2).unwrap_err()] {
         let text = error.to_string();
         assert!(paths.iter().all(|path| text.contains(path.to_str().unwrap())), "{text}");
         assert_eq!((error.topic(), error.partition()), (Some("b"), 2));
+        assert_eq!(error.kind(), ErrorKind::Config);
+    }
+    let numbers = |topic: &LogTopic| topic.partitions.clone();
+    assert_eq!(
+        topics.iter().map(numbers).collect::<Vec<_>>(),
+        [vec![0, 1], vec![0, 1, 2], vec![0]]
+    );
+    assert!(topics.iter().all(|topic| topic.found_twice.is_none()));
+    assert!(dirs.partition("b", 1).unwrap().is_some());
+}
+
+#[test]
+fn one_directory_by_two_paths_is_refused() {
+    let dir = TempDir::new("dirs");
+    let (path, link) = (dir.path().join("d"), dir.path().join("link"));
+    fs::create_dir(&path).unwrap();
+    std::os::unix::fs::symlink(&path, &link).unwrap();
+    for other in [link, dir.path().join("./d/../d"), path.clone()] {
+        let error = LogDirs::open(&[path.clone(), dir.path().to_owned(), other.clone()]);
+        let error = error.unwrap_err();
+        let (one, other) = (path.display(), other.display());
+        let text = format!("given twice: {one} and {other} are one directory");
+        assert!(error.to_string().ends_with(&text), "{error}");
+        assert_eq!(error.kind(), ErrorKind::Config);
     }
 }
 

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use kfetch::client::config::{ConsumerConfig, Source};
+use kfetch::embedded::groups_dir;
 use kfetch::net::group_service::SocketAddress;
 use kfetch::{
     Consumer, Engine, Error, ErrorKind, GroupDescription, OffsetAndMetadata, TopicPartition,
@@ -95,11 +96,12 @@ impl<'a> Client<'a> {
     }
 
     /// Returns a consumer that asks the process which serves the groups of the log directories;
-    /// none where there is no such process now.
+    /// none where there is no such process now, or cannot be: offsets that are spread over several
+    /// directories can be read, but not served.
     fn observer(&self, group: &str) -> Outcome<Option<Consumer>> {
         let served = self
             .log_dirs()
-            .and_then(<[_]>::first)
+            .and_then(|dirs| groups_dir(dirs).ok())
             .filter(|dir| SocketAddress::of(dir).and_then(|address| address.connect()).is_ok());
         if served.is_none() {
             return Ok(None);

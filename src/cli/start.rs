@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use kfetch::client::config::{ConsumerConfig, Source};
-use kfetch::embedded::refuse_brokers;
+use kfetch::embedded::{groups_dir, refuse_brokers};
 use kfetch::{Consumer, Engine, Error, ErrorKind, Logger, Offset, TopicPartition};
 
 use crate::failure::{Failure, Outcome};
@@ -91,13 +91,10 @@ impl Patience {
 ///
 /// # Errors
 ///
-/// What the library says of the first log directory, where the groups are.
+/// What the library says of the log directory that has the groups, or where several have some.
 pub(crate) fn refuse_brokers_groups(source: &Source) -> Outcome {
     match source {
-        Source::LogDirs(log_dirs) => match log_dirs.first() {
-            Some(first) => Ok(refuse_brokers(first)?),
-            None => Ok(()),
-        },
+        Source::LogDirs(log_dirs) => Ok(refuse_brokers(&groups_dir(log_dirs)?)?),
         _ => Ok(()),
     }
 }
@@ -139,13 +136,17 @@ pub(crate) fn find(
     deadline: Deadline,
 ) -> Outcome<Vec<TopicPartition>> {
     let topic = wanted.topic;
-    let info =
-        consumer.partitions_for(topic, deadline.left()).map_err(|error| match error.kind() {
-            ErrorKind::UnknownTopicOrPartition => {
-                Failure::Error(format!("topic {topic} does not exist: {}", error.message()))
-            }
-            _ => error.into(),
-        })?;
+    let info = match consumer.partitions_for(topic, deadline.left()) {
+        Ok(info) => info,
+        Err(error) if error.kind() == ErrorKind::UnknownTopicOrPartition => {
+            let text = format!("topic {topic} does not exist: {}", error.message());
+            return Err(Failure::Error(text));
+        }
+        Err(error) if is_of_another(&error, wanted) => {
+            return find_each(consumer, wanted, deadline);
+        }
+        Err(error) => return Err(error.into()),
+    };
     let mut there: Vec<i32> = info.partitions?.iter().map(|found| found.partition).collect();
     there.sort_unstable();
     let missing = wanted.partitions.iter().find(|partition| !there.contains(partition));
@@ -156,6 +157,30 @@ pub(crate) fn find(
     }
     there.retain(|partition| wanted.partitions.is_empty() || wanted.partitions.contains(partition));
     Ok(there.into_iter().map(|partition| TopicPartition::new(topic, partition)).collect())
+}
+
+/// Tells whether what is wrong with a topic is wrong with a partition of it that is not wanted.
+fn is_of_another(error: &Error, wanted: &Wanted<'_>) -> bool {
+    error.kind() == ErrorKind::Config
+        && error.partition() >= 0
+        && !wanted.partitions.is_empty()
+        && !wanted.partitions.contains(&error.partition())
+}
+
+/// Finds the partitions that are wanted by asking for each of them.
+fn find_each(
+    consumer: &mut Consumer,
+    wanted: &Wanted<'_>,
+    deadline: Deadline,
+) -> Outcome<Vec<TopicPartition>> {
+    let partition = |partition: &i32| TopicPartition::new(wanted.topic, *partition);
+    let mut partitions: Vec<TopicPartition> = wanted.partitions.iter().map(partition).collect();
+    partitions.sort();
+    partitions.dedup();
+    for found in consumer.beginning_offsets(&partitions, deadline.left())? {
+        found?;
+    }
+    Ok(partitions)
 }
 
 /// Says where each partition begins; what has to be asked for is asked for here.

@@ -105,8 +105,8 @@ impl Consumer {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Config`] for what the configuration lacks or cannot have, and
-    /// [`ErrorKind::Resource`] when there is no thread or descriptor left.
+    /// [`ErrorKind::Config`] for what the configuration lacks or cannot have, and as
+    /// [`Consumer::with_engine`].
     pub fn new(config: &Config) -> Result<Self> {
         let config = config.consumer()?;
         Self::with_engine(&Engine::shared()?, config)
@@ -116,7 +116,9 @@ impl Consumer {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Resource`] when there is no descriptor left.
+    /// [`ErrorKind::Resource`] when there is no thread or descriptor left, and [`ErrorKind::Io`]
+    /// for a log directory that cannot be listed. [`ErrorKind::Config`] where two of them are one
+    /// and, with a group, where more than one has the offsets of groups.
     pub fn with_engine(engine: &Engine, config: ConsumerConfig) -> Result<Self> {
         let (feeder, source) = open(&config)?;
         let commands = engine.commands(feeder)?;

@@ -1,6 +1,6 @@
 //! What the layers below run by, taken out of a consumer's configuration.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::config::{
@@ -9,6 +9,8 @@ use super::config::{
 };
 use crate::backoff::BackoffLimits;
 use crate::coordinator::settings::MemberSettings;
+use crate::embedded::groups_dir;
+use crate::error::Result;
 use crate::fetch::cluster::ClusterSettings;
 use crate::fetch::connection::{self, ConnectionSettings, SocketSettings};
 use crate::fetch::consumer::{FetchSettings, ResetPolicy};
@@ -36,23 +38,35 @@ pub(super) fn cluster(config: &ConsumerConfig, servers: &[BrokerAddress]) -> Clu
     }
 }
 
-/// Returns where a group's coordinator is asked for: the brokers, or the socket of the log
-/// directories' own.
-pub(super) fn group_cluster(config: &ConsumerConfig) -> ClusterSettings {
-    match &config.source {
-        Source::Brokers(servers) => cluster(config, servers),
-        Source::LogDirs(paths) => {
-            let bootstrap = paths.first().map(|dir| (local_coordinator(dir), 0));
-            let bootstrap = bootstrap.into_iter().collect();
-            ClusterSettings { bootstrap, ..cluster(config, &[]) }
-        }
-    }
+/// Where a group is coordinated.
+#[derive(Debug)]
+pub(super) struct Coordination {
+    /// Where its coordinator is asked for: the brokers, or the socket of a log directory.
+    pub(super) cluster: ClusterSettings,
+    /// What the coordinator of that directory runs by, if this process comes to hold it.
+    pub(super) service: Option<ServiceSettings>,
 }
 
-/// Returns what the coordinator of the log directories runs by, if this process comes to hold it.
-pub(super) fn service(config: &ConsumerConfig, group: &GroupConfig) -> Option<ServiceSettings> {
-    let Source::LogDirs(paths) = &config.source else { return None };
-    let dir = paths.first()?;
+/// Finds where a group is coordinated. Of log directories it is the one that has the groups now.
+///
+/// # Errors
+///
+/// As [`groups_dir`].
+pub(super) fn coordination(config: &ConsumerConfig, group: &GroupConfig) -> Result<Coordination> {
+    Ok(match &config.source {
+        Source::Brokers(servers) => {
+            Coordination { cluster: cluster(config, servers), service: None }
+        }
+        Source::LogDirs(paths) => {
+            let dir = groups_dir(paths)?;
+            let bootstrap = vec![(local_coordinator(&dir), 0)];
+            let cluster = ClusterSettings { bootstrap, ..cluster(config, &[]) };
+            Coordination { cluster, service: service(group, dir) }
+        }
+    })
+}
+
+fn service(group: &GroupConfig, dir: PathBuf) -> Option<ServiceSettings> {
     let embedded = Some(&group.embedded).filter(|embedded| embedded.serves)?;
     Some(ServiceSettings {
         initial_rebalance_delay: embedded.initial_rebalance_delay,
@@ -60,9 +74,9 @@ pub(super) fn service(config: &ConsumerConfig, group: &GroupConfig) -> Option<Se
         session_timeout_max: embedded.session_timeout_max,
         offsets_partitions: embedded.offsets_partitions,
         offsets_retention: embedded.offsets_retention,
-        host: local_coordinator(dir),
+        host: local_coordinator(&dir),
         port: 0,
-        ..ServiceSettings::new(dir.clone())
+        ..ServiceSettings::new(dir)
     })
 }
 

@@ -13,6 +13,7 @@
 //! offsets in Kafka's own records. Membership is kept nowhere but in memory.
 
 mod coordinator;
+mod groups_dir;
 mod log_records;
 mod now;
 mod offset_record;
@@ -23,6 +24,7 @@ mod replay;
 mod settings;
 
 pub use coordinator::{GroupCoordinator, Incoming, Outgoing, RequestId};
+pub use groups_dir::groups_dir;
 pub use now::Now;
 pub use offset_record::{KeyError, OffsetKey, OffsetValue, RecordKey, ValueError};
 pub use offsets::{CommittedOffset, GroupOffsets, OffsetRecord, Offsets};

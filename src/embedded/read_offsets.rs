@@ -1,4 +1,6 @@
 //! All committed offsets of log directories, for whoever only wants to look.
+//!
+//! Directories that share the partitions among them, as a broker spreads them, are read together.
 
 #![forbid(unsafe_code)]
 
@@ -7,7 +9,7 @@ use std::path::PathBuf;
 use super::offsets::Offsets;
 use super::offsets_log::TOPIC;
 use super::replay::Replay;
-use crate::error::{ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::log::LogDirs;
 
 /// Reads the offsets that all groups have committed in these log directories, kfetch's own or a
@@ -22,6 +24,9 @@ pub fn read_offsets(dirs: &[PathBuf]) -> Result<Offsets> {
     let dirs = LogDirs::open(dirs)?;
     let mut offsets = Offsets::default();
     for topic in dirs.topics()?.iter().filter(|topic| topic.name == TOPIC) {
+        if let Some(error) = &topic.found_twice {
+            return Err(two_sets(error));
+        }
         for partition in &topic.partitions {
             let Some(dir) = dirs.partition(TOPIC, *partition)? else { continue };
             match Replay::read(&dir) {
@@ -33,4 +38,13 @@ pub fn read_offsets(dirs: &[PathBuf]) -> Result<Offsets> {
         }
     }
     Ok(offsets)
+}
+
+/// Says of a partition that two directories have that nobody can tell which one counts.
+fn two_sets(twice: &Error) -> Error {
+    let text = format!(
+        "{}. The offsets that groups have committed are read from one of them: name only one",
+        twice.message()
+    );
+    Error::new(twice.kind(), text).with_partition(TOPIC, twice.partition())
 }

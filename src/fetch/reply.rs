@@ -68,6 +68,9 @@ pub struct TopicInfo {
     pub is_internal: bool,
     /// Its partitions by number, or why they cannot be told.
     pub partitions: Result<Vec<PartitionInfo>>,
+    /// How many partitions a group shares although they cannot be told: what is wrong is wrong
+    /// with one of them. None where that is not known, and where there is no error.
+    pub(crate) shared_count: Option<i32>,
 }
 
 /// A partition as the cluster describes it.

@@ -54,6 +54,10 @@ pub const KFETCH_TIMEOUT_NONE: u32 = u32::MAX;
 /// told what it is given (`kfetch_consumer_set_rebalance_callback`), and commits what it has
 /// processed (`kfetch_consumer_commit_records`) unless `enable.auto.commit` does.
 ///
+/// Of several `log.dirs` the first has the groups' offsets, unless another of them has them
+/// already, so that their order does not matter to a group. Where more than one has some, no
+/// consumer with a `group.id` can be made: `KFETCH_STATUS_CONFIG`.
+///
 /// The status of a poll concerns the whole consumer. What happens to one partition (a failure, its
 /// end, a reset of its position) is an event of the handle, see `kfetch_records_events`.
 #[derive(Debug)]

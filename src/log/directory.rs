@@ -30,6 +30,9 @@ pub struct LogTopic {
     pub name: String,
     /// The numbers of the partitions that are there, in order; others may be missing.
     pub partitions: Vec<i32>,
+    /// What is wrong with the first partition that two of the directories have; none where each
+    /// partition lies in one place.
+    pub found_twice: Option<Error>,
 }
 
 /// Where a partition lies.
@@ -54,8 +57,9 @@ impl LogDirs {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Config`] without a path, [`ErrorKind::Io`] for the first one that does not
-    /// exist, is no directory or cannot be listed.
+    /// [`ErrorKind::Config`] without a path, and where two of them lead to one directory;
+    /// [`ErrorKind::Io`] for the first one that does not exist, is no directory or cannot be
+    /// listed.
     pub fn open(paths: &[PathBuf]) -> Result<Self> {
         if paths.is_empty() {
             return Err(Error::new(ErrorKind::Config, "no log directory is given"));
@@ -64,31 +68,53 @@ impl LogDirs {
             fs::read_dir(path).map_err(|error| io_error("list", path, &error))?;
             Ok(Arc::new(DirCheckpoints::new(path)))
         };
-        Ok(Self { dirs: paths.iter().map(open).collect::<Result<_>>()? })
+        let dirs = paths.iter().map(open).collect::<Result<_>>()?;
+        refuse_two_ways(paths)?;
+        Ok(Self { dirs })
     }
 
-    /// Lists the topics by name, as they are there now.
+    /// Lists the topics by name, as they are there now. A partition that two directories have is
+    /// told with its topic, so that the others can be read.
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Io`] for a directory that cannot be listed, and [`ErrorKind::Config`] if two
-    /// of them have the same partition.
+    /// [`ErrorKind::Io`] for a directory that cannot be listed.
     pub fn topics(&self) -> Result<Vec<LogTopic>> {
-        let mut found: BTreeMap<String, BTreeMap<i32, &Path>> = BTreeMap::new();
+        let mut found: BTreeMap<String, BTreeMap<i32, Vec<&Path>>> = BTreeMap::new();
         for dir in &self.dirs {
             for name in directory_names(dir.log_dir())? {
                 let Some((topic, partition)) = parse_partition_directory(&name) else { continue };
                 let partitions = found.entry(topic.to_owned()).or_default();
-                if let Some(other) = partitions.insert(partition, dir.log_dir()) {
-                    return Err(found_twice(topic, partition, other, dir.log_dir()));
-                }
+                partitions.entry(partition).or_default().push(dir.log_dir());
             }
         }
-        let topic = |(name, partitions): (String, BTreeMap<i32, &Path>)| LogTopic {
-            name,
-            partitions: partitions.into_keys().collect(),
+        let topic = |(name, partitions): (String, BTreeMap<i32, Vec<&Path>>)| {
+            let twice = partitions.iter().find_map(|(partition, dirs)| match dirs.as_slice() {
+                [one, other, ..] => Some(found_twice(&name, *partition, one, other)),
+                _ => None,
+            });
+            LogTopic { partitions: partitions.into_keys().collect(), found_twice: twice, name }
         };
         Ok(found.into_iter().map(topic).collect())
+    }
+
+    /// Returns the directories that have partitions of a topic, in the order in which they were
+    /// given.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Io`] for a directory that cannot be listed.
+    pub fn having(&self, topic: &str) -> Result<Vec<&Path>> {
+        let mut having = Vec::new();
+        for path in self.paths() {
+            let is_of_topic = |name: &String| {
+                parse_partition_directory(name).is_some_and(|(found, _)| found == topic)
+            };
+            if directory_names(path)?.iter().any(is_of_topic) {
+                having.push(path);
+            }
+        }
+        Ok(having)
     }
 
     /// Looks for a partition's directory.
@@ -162,6 +188,20 @@ fn exists(path: &Path, is_right: impl Fn(&fs::Metadata) -> bool) -> Result<bool>
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(error) => Err(io_error("look at", path, &error)),
     }
+}
+
+/// Refuses two paths of one directory: each of its partitions would be found twice.
+fn refuse_two_ways(paths: &[PathBuf]) -> Result<()> {
+    let mut seen: BTreeMap<PathBuf, &Path> = BTreeMap::new();
+    for path in paths {
+        let real = fs::canonicalize(path).map_err(|error| io_error("look at", path, &error))?;
+        if let Some(other) = seen.insert(real, path) {
+            let (one, other) = (other.display(), path.display());
+            let text = format!("log.dirs: given twice: {one} and {other} are one directory");
+            return Err(Error::new(ErrorKind::Config, text));
+        }
+    }
+    Ok(())
 }
 
 fn found_twice(topic: &str, partition: i32, one: &Path, other: &Path) -> Error {

@@ -52,10 +52,17 @@ fn describe(topic: LogTopic) -> TopicInfo {
         in_sync_replicas: Vec::new(),
         racks: Vec::new(),
     };
+    // Numbers have no gaps: what lies between two partitions that exist will exist.
+    let count = topic.partitions.last().map_or(0, |last| last.saturating_add(1));
     TopicInfo {
         is_internal: topic.name.starts_with("__"),
         name: topic.name,
         topic_id: Uuid::default(),
-        partitions: Ok(topic.partitions.into_iter().map(partition).collect()),
+        // Members get the other partitions; who gets this one is told by it.
+        shared_count: topic.found_twice.as_ref().map(|_| count),
+        partitions: match topic.found_twice {
+            Some(error) => Err(error),
+            None => Ok(topic.partitions.into_iter().map(partition).collect()),
+        },
     }
 }

@@ -61,7 +61,8 @@ impl ConsumerConfig {
 pub enum Source {
     /// When `bootstrap.servers` is set: at least one server, none twice.
     Brokers(Vec<BrokerAddress>),
-    /// When `log.dirs` is set: at least one directory, no path twice.
+    /// When `log.dirs` is set: at least one directory, no path twice. The first has the groups'
+    /// offsets, unless another of them has them already.
     LogDirs(Vec<PathBuf>),
 }
 

@@ -158,7 +158,10 @@ fn count(topic: TopicInfo) -> TopicCount {
     let count = |all: &Vec<PartitionInfo>| all.iter().map(|one| one.partition + 1).max();
     TopicCount {
         name: topic.name,
-        partitions: partitions.as_ref().map(|all| count(all).unwrap_or(0)),
+        partitions: match &partitions {
+            Some(all) => Some(count(all).unwrap_or(0)),
+            None => topic.shared_count,
+        },
         racks: partitions.as_deref().and_then(racks),
         is_internal: topic.is_internal,
     }

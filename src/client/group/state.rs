@@ -12,7 +12,7 @@ use super::listener::RebalanceListener;
 use crate::client::config::{ConsumerConfig, GroupConfig};
 use crate::client::consumer::clock;
 use crate::client::engine::{Engine, Feeder};
-use crate::client::settings;
+use crate::client::settings::{self, Coordination};
 use crate::coordinator::assignor::{Assignor, built_in};
 use crate::coordinator::notice::Notice;
 use crate::coordinator::participant::{Participant, ParticipantSettings, TopicCount};
@@ -89,17 +89,18 @@ impl Group {
     ) -> Result<Option<Box<Self>>> {
         let Some(group) = &config.group else { return Ok(None) };
         let assignors = assignors(&group.strategies)?;
+        let Coordination { cluster, service } = settings::coordination(config, group)?;
         let now = clock();
         let poll_clock = Arc::new(PollClock::new(now));
         let (sender, notices) = unbounded();
         let new = NewMember {
-            cluster: settings::group_cluster(config),
+            cluster,
             connection: settings::connection(config),
             settings: settings::member(config, group),
             notices: sender,
             bridge: Arc::clone(bridge),
             clock: Arc::clone(&poll_clock),
-            service: settings::service(config, group),
+            service,
         };
         engine.send(Feeder::Network, id, What::AddMember(Box::new(new)))?;
         let settings = ParticipantSettings {

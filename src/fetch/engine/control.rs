@@ -185,5 +185,6 @@ fn topic_info(topic: &MetadataResponseTopic<'_>, racks: &BTreeMap<i32, &str>) ->
         code => Err(partition_error(&TopicName::new(name), -1, code)),
     };
     let (topic_id, is_internal) = (topic.topic_id, topic.is_internal);
-    Some(TopicInfo { name: name.to_owned(), topic_id, is_internal, partitions })
+    let name = name.to_owned();
+    Some(TopicInfo { name, topic_id, is_internal, partitions, shared_count: None })
 }

@@ -1,8 +1,9 @@
-//! The groups of a log directory, served on a Unix socket in it by one process at a time.
+//! The groups of a log directory, served on a Unix socket in it by one process at a time. Of
+//! several directories it is the first, unless another of them has the groups' offsets already.
 //!
 //! ```text
-//!  <first log directory>/.kfetch-groups.lock    held by the process that serves
-//!                        .kfetch-groups.sock    where it listens; stale when it was killed
+//!  <log directory>/.kfetch-groups.lock    held by the process that serves
+//!                  .kfetch-groups.sock    where it listens; stale when it was killed
 //! ```
 //!
 //! Whoever gets the lock reads the offsets, listens, and serves until it is stopped or dies; then

@@ -11,7 +11,7 @@ use crate::embedded::{CoordinatorSettings, OffsetsLogOptions};
 /// The properties of a group service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServiceSettings {
-    /// The first log directory.
+    /// The log directory that has the groups' offsets, or will have them.
     pub dir: PathBuf,
     /// `group.initial.rebalance.delay.ms`: 100 ms here, 3 s on a broker.
     pub initial_rebalance_delay: Duration,
