@@ -232,6 +232,12 @@ fn topics_are_named_or_match(place: &Place<'_>) {
     assert_eq!(place.numbers("match-some", &["-t", "^match-b.*", "-e"]), [2, 3]);
     let both = ["-t", "^match-bc|match-a", "-t", "match.d", "-e"];
     assert_eq!(place.numbers("match-both", &both), [1, 3, 4]);
+    // None matches: there is nothing to wait for.
+    let ran = place.cat("match-nothing", &["-t", "^match-z.*", "-e"]);
+    assert!(ran.stderr.contains("% no topic matches\n"), "{}", ran.stderr);
+    assert_eq!(ran.well(), "");
+    let wrong = place.cat("match-wrong", &["-t", "^match-a", "-t", "^(bad", "-e"]).ended(1);
+    assert!(wrong.contains("the pattern \"^(bad\" is no regular expression"), "{wrong}");
     let missing = place.cat("match-none", &["-t", "match-z", "-e"]).ended(1);
     assert!(missing.contains("topic match-z does not exist"), "{missing}");
 }

@@ -404,3 +404,120 @@ fn the_groups_of_a_brokers_directory_are_its_own() {
     assert_eq!(run(kfetch(["group", "list"].iter().chain(&dirs))).well(), "");
     assert!(files(path) == before, "something was written");
 }
+
+/// Makes a log directory with a topic `local` of one partition, and a way to ask for its groups.
+fn local(name: &str) -> (TempDir, impl Fn(&str, &[&str]) -> Ran) {
+    let directory = TempDir::new(name);
+    let path = directory.path().display().to_string();
+    run(kfetch(["log", "generate", "-q", "-t", "local", "--records", "9", &path])).well();
+    let group = move |command: &str, arguments: &[&str]| {
+        run(kfetch(["group", command, "--log-dirs", &path].iter().chain(arguments)))
+    };
+    (directory, group)
+}
+
+/// Makes a consumer of the topic `local` that commits nothing by itself.
+fn local_consumer(path: &Path, group: &str) -> Consumer {
+    let config = Config::new().with("log.dirs", path.to_str().unwrap());
+    let config = config.and_then(|config| config.with("group.id", group));
+    let config = config.and_then(|config| config.with("enable.auto.commit", "false")).unwrap();
+    Consumer::new(&config).unwrap()
+}
+
+#[test]
+fn a_reset_of_a_topic_that_is_not_there_leaves_nothing_behind() {
+    let directory = TempDir::new("cli-group-empty");
+    let dirs = ["--log-dirs", directory.path().to_str().unwrap()];
+    let reset = ["group", "reset", "g", "-t", "nothing", "--to", "0"];
+    let text = run(kfetch(reset.iter().chain(&dirs))).ended(1);
+    assert!(text.contains("topic nothing does not exist"), "{text}");
+    assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn a_group_of_a_log_directory_without_offsets_is_told_of() {
+    let (_directory, group) = local("cli-group-note");
+    for (arguments, out) in [(&["nosuch"][..], "GROUP"), (&["--json", "nosuch"], "[]\n")] {
+        let ran = group("describe", arguments);
+        assert_eq!(ran.stderr, "% group nosuch has committed nothing\n", "{arguments:?}");
+        assert!(ran.well().starts_with(out), "{arguments:?}");
+    }
+    let ran = group("describe", &[]);
+    assert_eq!(ran.stderr, "");
+}
+
+#[test]
+fn an_empty_group_is_a_usage_error() {
+    let (directory, _) = local("cli-group-unnamed");
+    let before = files(directory.path());
+    let dirs = ["--log-dirs", directory.path().to_str().unwrap()];
+    for source in [dirs, ["-b", "127.0.0.1:1"]] {
+        for command in [
+            &["group", "describe", ""][..],
+            &["group", "reset", "", "-t", "local", "--to", "0"],
+            &["group", "delete-offsets", "", "-t", "local"],
+            &["cat", "-g", "", "-t", "local", "-e"],
+        ] {
+            let text = run(kfetch(command.iter().chain(&source))).ended(2);
+            assert!(text.contains("GROUP"), "{command:?}: {text}");
+        }
+    }
+    assert!(files(directory.path()) == before, "something was written");
+}
+
+#[test]
+fn a_running_group_that_has_committed_nothing_is_listed() {
+    let (directory, group) = local("cli-group-running");
+    let commit = |id: &str| {
+        let committed = OffsetAndMetadata { offset: 1, leader_epoch: -1, metadata: String::new() };
+        let mut consumer = local_consumer(directory.path(), id);
+        let offset = (TopicPartition::new("local", 0), committed);
+        consumer.commit_offsets_sync(&[offset], SOON).unwrap();
+        consumer.close(SOON).unwrap();
+    };
+    commit("committed");
+    commit("two");
+    let mut members = ["running", "two"].map(|id| local_consumer(directory.path(), id));
+    for member in &mut members {
+        member.subscribe(&["local"]).unwrap();
+    }
+    wait_until("two assignments", SOON, || {
+        members.iter_mut().all(|member| {
+            member.poll(STEP).unwrap();
+            !member.assignment().is_empty()
+        })
+    });
+    let ran = group("list", &[]);
+    assert_eq!(ran.stderr, "");
+    assert_eq!(ran.well(), "committed\nrunning\ntwo\n");
+    members.into_iter().for_each(|mut member| member.close(SOON).unwrap());
+    assert_eq!(group("list", &[]).well(), "committed\ntwo\n");
+}
+
+#[test]
+fn names_are_listed_as_text() {
+    let (directory, group) = local("cli-group-escapes");
+    let mut consumer = local_consumer(directory.path(), "a\nb\u{1b}[2J");
+    let committed = OffsetAndMetadata { offset: 1, leader_epoch: -1, metadata: String::new() };
+    consumer.commit_offsets_sync(&[(TopicPartition::new("local", 0), committed)], SOON).unwrap();
+    consumer.close(SOON).unwrap();
+    let listed = group("list", &[]).well();
+    assert_eq!(listed, "a\\nb\\u{1b}[2J\n");
+    assert!(group("describe", &[]).well().contains(listed.trim_end()));
+}
+
+#[test]
+fn nothing_deleted_gives_no_table() {
+    let (_directory, group) = local("cli-group-undeleted");
+    let ran = group("delete-offsets", &["g", "-t", "local"]);
+    assert_eq!(ran.stdout, b"");
+    assert!(ran.ended(1).contains("group g has committed nothing for topic local"));
+}
+
+#[test]
+fn a_wrong_age_is_told_with_the_words_of_the_option() {
+    let (_directory, group) = local("cli-group-age");
+    let text = group("reset", &["g", "-t", "local", "--to", "by_duration:1h"]).ended(2);
+    assert!(text.contains("--to"), "{text}");
+    assert!(text.contains("'1h' is no duration") && !text.contains("auto.offset"), "{text}");
+}

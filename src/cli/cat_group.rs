@@ -7,6 +7,7 @@ use std::collections::{BTreeSet, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use kfetch::coordinator::subscription::Pattern;
 use kfetch::ring::process::{Woken, catch_interrupts, is_interrupted, wait_beside};
 use kfetch::{
     Consumer, Engine, Error, ErrorKind, EventKind, Offset, PartitionEvent, PollLimits,
@@ -62,6 +63,8 @@ struct GroupCat {
     unwritten: Vec<(TopicPartition, i64)>,
     /// How many records are still wanted; none for no limit.
     left: Option<u64>,
+    /// Whether the group has said, once at least, what is this member's.
+    has_assignment: bool,
     ends_at_end: bool,
     is_quiet: bool,
     is_unbuffered: bool,
@@ -75,6 +78,7 @@ struct Rebalances(Arc<Mutex<Vec<Rebalance>>>);
 #[derive(Debug)]
 struct Rebalance {
     text: String,
+    is_assignment: bool,
     /// What is not this member's any more.
     gone: Vec<TopicPartition>,
 }
@@ -91,7 +95,7 @@ impl Rebalances {
         let text = format!("Group {group} rebalanced (memberid {member}): {what}: {named}");
         let gone = if is_gone { partitions.to_vec() } else { Vec::new() };
         let mut list = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        list.push(Rebalance { text, gone });
+        list.push(Rebalance { text, is_assignment: !is_gone, gone });
     }
 
     fn take(&self) -> Vec<Rebalance> {
@@ -142,6 +146,7 @@ impl GroupCat {
             output,
             unwritten: Vec::new(),
             left: args.count,
+            has_assignment: false,
             ends_at_end: args.exit,
             is_quiet: args.quiet,
             is_unbuffered: args.unbuffered,
@@ -162,6 +167,7 @@ impl GroupCat {
                     self.patience.renew();
                     self.take(&records)?;
                 }
+                Ok(None) if self.matches_nothing() => return self.say("no topic matches"),
                 Ok(None) => {
                     self.wait()?;
                     self.check_patience()?;
@@ -183,6 +189,12 @@ impl GroupCat {
     fn is_at_end(&self) -> bool {
         let assigned = self.consumer.assignment();
         !assigned.is_empty() && assigned.iter().all(|partition| self.ended.contains(partition))
+    }
+
+    /// Tells whether a member that ends at the end has nothing that it could read: no topic's name
+    /// matches its patterns. Named topics are there from the start.
+    fn matches_nothing(&self) -> bool {
+        self.ends_at_end && self.has_assignment && self.consumer.subscription().is_empty()
     }
 
     fn wait(&self) -> Outcome {
@@ -244,6 +256,7 @@ impl GroupCat {
     fn take_rebalances(&mut self) -> Outcome {
         for rebalance in self.rebalances.take() {
             self.patience.renew();
+            self.has_assignment |= rebalance.is_assignment;
             rebalance.gone.iter().for_each(|gone| {
                 self.ended.remove(gone);
             });
@@ -325,6 +338,10 @@ fn reset(args: &CatArgs) -> Outcome<Option<&'static str>> {
 /// Subscribes to topics, of which those with a `^` before them are patterns. Names must exist.
 fn subscribe(consumer: &mut Consumer, topics: &[String], deadline: Deadline) -> Outcome {
     let is_pattern = |topic: &&String| topic.starts_with('^');
+    for topic in topics.iter().filter(is_pattern) {
+        // Each by itself, as it was written: the error is about one of them.
+        Pattern::new(topic)?;
+    }
     for topic in topics.iter().filter(|topic| !is_pattern(topic)) {
         let wanted = Wanted { topic, partitions: &[], start_at: StartAt::Beginning };
         find(consumer, &wanted, deadline)?;
