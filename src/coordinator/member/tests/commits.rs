@@ -158,3 +158,19 @@ fn a_static_member_commits_as_such() {
         assert_eq!(sent.group_instance_id, instance);
     }
 }
+
+#[test]
+fn a_late_commit_tells_its_last_trouble_behind_a_colon() {
+    let mut bench = Bench::joined();
+    bench.commit(1, true, &[(0, 10)]);
+    bench.cut();
+    for _ in 0..1000 {
+        if !ids(&bench).is_empty() {
+            break;
+        }
+        bench.pass();
+        bench.asked.clear();
+    }
+    let [Notice::Committed { result: Err(error), .. }] = &bench.notices[..] else { panic!() };
+    assert!(error.message().starts_with("the commit ran out of time: "), "{error}");
+}
