@@ -116,6 +116,7 @@ fn a_configuration_file_is_read_and_the_options_win() {
         let words =
             if words.starts_with("line") { format!("{path}: {words}") } else { words.into() };
         assert!(member.errors().contains(&words), "{}", member.errors());
+        assert!(!member.errors().contains("'b'"), "{}", member.errors());
         assert_eq!(member.names(), [""; 0]);
     }
 }

@@ -132,7 +132,10 @@ static void tell(kfetch_status status, const char *text)
     static char last[1024];
     static time_t told;
     char line[sizeof last];
-    snprintf(line, sizeof line, "verifiable_consumer: %s: %s", exception_name(status), text);
+    /* Lines are those of the file. */
+    bool is_line = status == KFETCH_STATUS_CONFIG && strncmp(text, "line ", 5) == 0;
+    snprintf(line, sizeof line, "verifiable_consumer: %s: %s%s%s", exception_name(status),
+             is_line ? options.config_file : "", is_line ? ": " : "", text);
     time_t now = time(NULL);
     if (strcmp(line, last) == 0 && now - told < AGAIN_SECONDS)
         return;
@@ -433,24 +436,10 @@ static bool parse(int argc, char **argv)
     return true;
 }
 
-/* Does so for a setting; where the error names a line, it is one of the file. */
-static bool failed_setting(kfetch_status status, kfetch_error **error)
-{
-    const char *text = status == KFETCH_STATUS_OK ? "" : kfetch_error_message(*error);
-    char line[1024];
-    if (options.config_file == NULL || strncmp(text, "line ", 5) != 0)
-        return failed(status, error);
-    snprintf(line, sizeof line, "%s: %s", options.config_file, text);
-    tell(status, line);
-    kfetch_error_free(*error);
-    *error = NULL;
-    return true;
-}
-
 static bool set(kfetch_config *config, const char *name, const char *value)
 {
     kfetch_error *error = NULL;
-    return !failed_setting(kfetch_config_set(config, name, value, &error), &error);
+    return !failed(kfetch_config_set(config, name, value, &error), &error);
 }
 
 /* Sets the property of the last line of a text that is blank before it; a name that no consumer
@@ -468,13 +457,15 @@ static bool set_line(kfetch_config *config, const char *text, const char *line)
                 options.config_file, name);
         status = KFETCH_STATUS_OK;
     }
-    return !failed_setting(status, &error);
+    return !failed(status, &error);
 }
 
 /* Returns whether a line of a properties file goes on in the next. */
 static bool goes_on(const char *line, size_t length)
 {
     size_t slashes = 0;
+    while (length > 0 && (line[length - 1] == '\n' || line[length - 1] == '\r'))
+        length--;
     while (slashes < length && line[length - 1 - slashes] == '\\')
         slashes++;
     return slashes % 2 == 1 && strchr("#!", line[strspn(line, " \t\f")]) == NULL;
@@ -493,11 +484,11 @@ static bool load(kfetch_config *config, FILE *file)
             abort();
         memcpy(text + length, part, (size_t)read + 1);
         length += (size_t)read;
-        if (goes_on(text + start, length - start - strspn("\n", text + length - 1)))
+        if (goes_on(text + start, length - start))
             continue;
         ok = set_line(config, text, text + start);
         for (; start < length; start++)
-            if (strchr("\r\n", text[start]) == NULL || text[start] == '\0')
+            if (text[start] != '\n' && text[start] != '\r')
                 text[start] = ' ';
     }
     if (ok && length > start)
@@ -580,7 +571,7 @@ int main(int argc, char **argv)
     int64_t poll_limit = 0;
     bool ok = configure(config);
     if (ok)
-        ok = !failed_setting(kfetch_consumer_new(config, &consumer, &error), &error);
+        ok = !failed(kfetch_consumer_new(config, &consumer, &error), &error);
     kfetch_config_get(config, "max.poll.records", number, sizeof number, NULL, NULL);
     kfetch_config_free(config);
     if (!ok)
