@@ -81,9 +81,12 @@ pub(crate) fn run(command: Command) -> Ran {
 pub(crate) fn finish(mut child: Child) -> Ran {
     let stdout = child.stdout.take().map(|pipe: ChildStdout| collect(pipe));
     let stderr = child.stderr.take().map(|pipe: ChildStderr| collect(pipe));
-    let late = |_| panic!("{} did not end in time", child.id());
-    let take = |pipe: Option<std::sync::mpsc::Receiver<Vec<u8>>>| {
-        pipe.map_or_else(Vec::new, |pipe| pipe.recv_timeout(LIMIT).unwrap_or_else(late))
+    let mut late = |_| {
+        drop(child.kill());
+        panic!("{} did not end in time", child.id())
+    };
+    let mut take = |pipe: Option<std::sync::mpsc::Receiver<Vec<u8>>>| {
+        pipe.map_or_else(Vec::new, |pipe| pipe.recv_timeout(LIMIT).unwrap_or_else(&mut late))
     };
     let (stdout, stderr) = (take(stdout), take(stderr));
     let status = child.wait().expect("it is our child").code();
