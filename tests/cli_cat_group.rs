@@ -148,13 +148,17 @@ impl Member {
     }
 
     /// Stops it as a terminal does; returns what it has printed.
-    fn stop(mut self, signal: i32) -> Vec<usize> {
+    fn stop(self, signal: i32) -> Vec<usize> {
+        self.stop_with(signal, 0)
+    }
+
+    fn stop_with(mut self, signal: i32, wanted: i32) -> Vec<usize> {
         let id = i32::try_from(self.child.id()).unwrap();
         // SAFETY: the child has not been waited for, so that its id is its own.
         assert_eq!(unsafe { libc::kill(id, signal) }, 0);
         let status = self.child.wait().unwrap();
         self.readers.into_iter().for_each(|reader| reader.join().unwrap());
-        assert_eq!(status.code(), Some(0), "{}", self.said.lock().unwrap());
+        assert_eq!(status.code(), Some(wanted), "{}", self.said.lock().unwrap());
         let printed = self.printed.lock().unwrap();
         printed.clone()
     }
@@ -232,6 +236,12 @@ fn topics_are_named_or_match(place: &Place<'_>) {
     assert_eq!(place.numbers("match-some", &["-t", "^match-b.*", "-e"]), [2, 3]);
     let both = ["-t", "^match-bc|match-a", "-t", "match.d", "-e"];
     assert_eq!(place.numbers("match-both", &both), [1, 3, 4]);
+    // None matches: there is nothing to wait for.
+    let ran = place.cat("match-nothing", &["-t", "^match-z.*", "-e"]);
+    assert!(ran.stderr.contains("% no topic matches\n"), "{}", ran.stderr);
+    assert_eq!(ran.well(), "");
+    let wrong = place.cat("match-wrong", &["-t", "^match-a", "-t", "^(bad", "-e"]).ended(1);
+    assert!(wrong.contains("the pattern \"^(bad\" is no regular expression"), "{wrong}");
     let missing = place.cat("match-none", &["-t", "match-z", "-e"]).ended(1);
     assert!(missing.contains("topic match-z does not exist"), "{missing}");
 }
@@ -313,6 +323,18 @@ fn a_member_that_coordinates_can_stop() {
     printed.extend(second.stop(libc::SIGTERM));
     printed.sort_unstable();
     assert_eq!(printed, (0..300).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_member_whose_terminal_goes_commits_and_leaves() {
+    let (_directory, path) = directory("cat-group-hang-up");
+    let place = Place::Dirs(&path);
+    place.create("hung", 1);
+    place.append("hung", 1, 0..10);
+    let member = Member::start(place.command("hung-group", &["-t", "hung"]));
+    wait_for(&[&member], || member.printed().len() == 10);
+    assert_eq!(member.stop_with(libc::SIGHUP, 129).len(), 10);
+    assert_eq!(place.offsets("hung-group"), [(0, 10)]);
 }
 
 #[test]

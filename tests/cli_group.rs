@@ -7,11 +7,11 @@ mod support;
 
 use std::fs;
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Stdio;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use cli::{Ran, kfetch, run};
+use cli::{Ran, files, kfetch, run};
 use kfetch::{Config, Consumer, OffsetAndMetadata, TopicPartition};
 use support::deadline::{now, wait_until};
 use support::helper::{ToolOutput, helper};
@@ -309,22 +309,6 @@ fn a_running_brokers_own_directory_is_described_without_a_lock() {
     assert_eq!(local("describe", &["--json", "nobody"]), "[]\n");
 }
 
-/// Returns every file of a directory with its bytes and its time.
-fn files(path: &Path) -> Vec<(PathBuf, SystemTime, Vec<u8>)> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(path).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            found.extend(files(&path));
-        } else {
-            let modified = fs::metadata(&path).unwrap().modified().unwrap();
-            found.push((path.clone(), modified, fs::read(&path).unwrap_or_default()));
-        }
-    }
-    found.sort();
-    found
-}
-
 #[test]
 fn groups_of_a_log_directory_are_described_reset_and_deleted() {
     let directory = TempDir::new("cli-group");
@@ -405,105 +389,119 @@ fn the_groups_of_a_brokers_directory_are_its_own() {
     assert!(files(path) == before, "something was written");
 }
 
-/// Makes two log directories, with the topics `t` and `u`, and returns them in both orders.
-fn two_directories(directory: &TempDir) -> ([PathBuf; 2], [String; 2]) {
-    let paths = ["da", "db"].map(|name| directory.path().join(name));
-    for (topic, path) in ["t", "u"].iter().zip(&paths) {
-        let path = path.to_str().unwrap();
-        run(kfetch(["log", "generate", "-q", "-t", topic, "--records", "10", path])).well();
-    }
-    let [da, db] = [0, 1].map(|at| paths[at].display().to_string());
-    (paths, [format!("{da},{db}"), format!("{db},{da}")])
+/// Makes a log directory with a topic `local` of one partition, and a way to ask for its groups.
+fn local(name: &str) -> (TempDir, impl Fn(&str, &[&str]) -> Ran) {
+    let directory = TempDir::new(name);
+    let path = directory.path().display().to_string();
+    run(kfetch(["log", "generate", "-q", "-t", "local", "--records", "9", &path])).well();
+    let group = move |command: &str, arguments: &[&str]| {
+        run(kfetch(["group", command, "--log-dirs", &path].iter().chain(arguments)))
+    };
+    (directory, group)
 }
 
-fn offsets_directories(path: &Path) -> usize {
-    let names = fs::read_dir(path).unwrap().map(|entry| entry.unwrap().file_name());
-    names.filter(|name| name.to_str().unwrap().starts_with("__consumer_offsets-")).count()
+/// Makes a consumer of the topic `local` that commits nothing by itself.
+fn local_consumer(path: &Path, group: &str) -> Consumer {
+    let config = Config::new().with("log.dirs", path.to_str().unwrap());
+    let config = config.and_then(|config| config.with("group.id", group));
+    let config = config.and_then(|config| config.with("enable.auto.commit", "false")).unwrap();
+    Consumer::new(&config).unwrap()
 }
 
 #[test]
-fn both_orders_of_two_directories_are_one_place_of_groups() {
-    let directory = TempDir::new("cli-group-orders");
-    let ([da, db], [forth, back]) = two_directories(&directory);
-    let member = |dirs: &str| {
-        run(kfetch(["cat", "--log-dirs", dirs, "-g", "g", "-t", "t", "-t", "u", "-e", "-q"])).well()
-    };
-    let group = |command: &str, dirs: &str, arguments: &[&str]| {
-        run(kfetch(["group", command, "--log-dirs", dirs].iter().chain(arguments))).well()
-    };
-    assert_eq!(member(&forth).lines().count(), 20);
-    assert_eq!(member(&back), "", "the group has read all");
-    assert_eq!((offsets_directories(&da), offsets_directories(&db)), (50, 0));
-    assert_eq!(group("describe", &forth, &[]), group("describe", &back, &[]));
-    group("reset", &back, &["g", "-t", "u", "--to", "4"]);
-    assert_eq!(member(&forth).lines().count(), 6);
-
-    // Who serves them is found from the other order.
-    group("reset", &back, &["g", "-t", "u", "--to", "4"]);
-    let serving = ["cat", "-g", "g", "-t", "u", "-u", "--log-dirs", &forth];
-    let mut serving = kfetch(serving).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-    serving.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();
-    for more in [&[][..], &["--dry-run"]] {
-        let base = ["group", "reset", "--log-dirs", &back, "g", "-t", "u", "--to", "0"];
-        let told = run(kfetch(base.iter().chain(more))).ended(1);
-        assert!(told.contains("group g has 1 member (state Stable)"), "{told}");
-    }
-    let described = group("describe", &back, &["--json"]);
-    assert!(described.contains("\"client_id\":\"kfetch\""), "{described}");
-    drop(serving.stdout.take());
-    assert_eq!(serving.wait().unwrap().code(), Some(0));
+fn a_reset_of_a_topic_that_is_not_there_leaves_nothing_behind() {
+    let directory = TempDir::new("cli-group-empty");
+    let dirs = ["--log-dirs", directory.path().to_str().unwrap()];
+    let reset = ["group", "reset", "g", "-t", "nothing", "--to", "0"];
+    let text = run(kfetch(reset.iter().chain(&dirs))).ended(1);
+    assert!(text.contains("topic nothing does not exist"), "{text}");
+    assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
 }
 
 #[test]
-fn groups_in_two_directories_are_refused_at_once_and_named() {
-    let directory = TempDir::new("cli-group-two-sets");
-    let ([da, db], both) = two_directories(&directory);
-    for (path, topic) in [(&da, "t"), (&db, "u")] {
-        let dirs = path.to_str().unwrap();
-        run(kfetch(["cat", "--log-dirs", dirs, "-g", topic, "-t", topic, "-e", "-q"])).well();
+fn a_group_of_a_log_directory_without_offsets_is_told_of() {
+    let (_directory, group) = local("cli-group-note");
+    for (arguments, out) in [(&["nosuch"][..], "GROUP"), (&["--json", "nosuch"], "[]\n")] {
+        let ran = group("describe", arguments);
+        assert_eq!(ran.stderr, "% group nosuch has committed nothing\n", "{arguments:?}");
+        assert!(ran.well().starts_with(out), "{arguments:?}");
     }
+    let ran = group("describe", &[]);
+    assert_eq!(ran.stderr, "");
+}
+
+#[test]
+fn an_empty_group_is_a_usage_error() {
+    let (directory, _) = local("cli-group-unnamed");
     let before = files(directory.path());
-    let named = both[0].split(',').collect::<Vec<_>>();
-    for dirs in &both {
-        let read = ["cat", "--log-dirs", dirs, "-t", "t", "-e", "-q"];
-        assert_eq!(run(kfetch(read)).well().lines().count(), 10);
-        for (command, does) in [
-            (&["cat", "-g", "t", "-t", "t", "-e"][..], "Name only one of them"),
-            (&["group", "reset", "t", "-t", "t", "--to", "0"], "Name only one of them"),
-            (&["group", "reset", "t", "-t", "t", "--to", "0", "--dry-run"], "Name only one"),
-            (&["group", "delete-offsets", "t", "-t", "t"], "Name only one of them"),
-            (&["group", "list"], "name only one"),
-            (&["group", "describe"], "name only one"),
-            (&["group", "describe", "t"], "name only one"),
+    let dirs = ["--log-dirs", directory.path().to_str().unwrap()];
+    for source in [dirs, ["-b", "127.0.0.1:1"]] {
+        for command in [
+            &["group", "describe", ""][..],
+            &["group", "reset", "", "-t", "local", "--to", "0"],
+            &["group", "delete-offsets", "", "-t", "local"],
+            &["cat", "-g", "", "-t", "local", "-e"],
         ] {
-            let told = run(kfetch(command.iter().chain(&["--log-dirs", dirs]))).ended(1);
-            assert!(named.iter().all(|path| told.contains(path)), "{told}");
-            assert!(told.contains(does) && told.contains("__consumer_offsets"), "{told}");
+            let text = run(kfetch(command.iter().chain(&source))).ended(2);
+            assert!(text.contains("GROUP"), "{command:?}: {text}");
         }
     }
     assert!(files(directory.path()) == before, "something was written");
 }
 
 #[test]
-fn offsets_that_are_spread_over_two_directories_are_read_together() {
-    let directory = TempDir::new("cli-group-spread");
-    let ([da, db], both) = two_directories(&directory);
-    let dirs = da.to_str().unwrap();
-    for group in ["g", "h"] {
-        run(kfetch(["cat", "--log-dirs", dirs, "-g", group, "-t", "t", "-e", "-q"])).well();
+fn a_running_group_that_has_committed_nothing_is_listed() {
+    let (directory, group) = local("cli-group-running");
+    let commit = |id: &str| {
+        let committed = OffsetAndMetadata { offset: 1, leader_epoch: -1, metadata: String::new() };
+        let mut consumer = local_consumer(directory.path(), id);
+        let offset = (TopicPartition::new("local", 0), committed);
+        consumer.commit_offsets_sync(&[offset], SOON).unwrap();
+        consumer.close(SOON).unwrap();
+    };
+    commit("committed");
+    commit("two");
+    let mut members = ["running", "two"].map(|id| local_consumer(directory.path(), id));
+    for member in &mut members {
+        member.subscribe(&["local"]).unwrap();
     }
-    // The partition of one of them, as a broker with two directories would have it.
-    let name = format!("__consumer_offsets-{}", kfetch::embedded::partition_of("h", 50));
-    fs::rename(da.join(&name), db.join(&name)).unwrap();
-    for dirs in &both {
-        let group = |command: &str| run(kfetch(["group", command, "--log-dirs", dirs])).well();
-        assert_eq!(group("list"), "g\nh\n");
-        assert_eq!(group("describe").lines().count(), 3);
-        let told = run(kfetch(["cat", "--log-dirs", dirs, "-g", "g", "-t", "t", "-e"])).ended(1);
-        assert!(told.contains("2 of the directories have offsets of groups"), "{told}");
-    }
-    // A broker's are nobody else's, wherever they are.
-    fs::write(db.join("meta.properties"), "version=1\n").unwrap();
-    let told = run(kfetch(["cat", "--log-dirs", &both[0], "-g", "g", "-t", "t", "-e"])).ended(1);
-    assert!(told.contains("db belongs to a broker: it has meta.properties"), "{told}");
+    wait_until("two assignments", SOON, || {
+        members.iter_mut().all(|member| {
+            member.poll(STEP).unwrap();
+            !member.assignment().is_empty()
+        })
+    });
+    let ran = group("list", &[]);
+    assert_eq!(ran.stderr, "");
+    assert_eq!(ran.well(), "committed\nrunning\ntwo\n");
+    members.into_iter().for_each(|mut member| member.close(SOON).unwrap());
+    assert_eq!(group("list", &[]).well(), "committed\ntwo\n");
+}
+
+#[test]
+fn names_are_listed_as_text() {
+    let (directory, group) = local("cli-group-escapes");
+    let mut consumer = local_consumer(directory.path(), "a\nb\u{1b}[2J");
+    let committed = OffsetAndMetadata { offset: 1, leader_epoch: -1, metadata: String::new() };
+    consumer.commit_offsets_sync(&[(TopicPartition::new("local", 0), committed)], SOON).unwrap();
+    consumer.close(SOON).unwrap();
+    let listed = group("list", &[]).well();
+    assert_eq!(listed, "a\\nb\\u{1b}[2J\n");
+    assert!(group("describe", &[]).well().contains(listed.trim_end()));
+}
+
+#[test]
+fn nothing_deleted_gives_no_table() {
+    let (_directory, group) = local("cli-group-undeleted");
+    let ran = group("delete-offsets", &["g", "-t", "local"]);
+    assert_eq!(ran.stdout, b"");
+    assert!(ran.ended(1).contains("group g has committed nothing for topic local"));
+}
+
+#[test]
+fn a_wrong_age_is_told_with_the_words_of_the_option() {
+    let (_directory, group) = local("cli-group-age");
+    let text = group("reset", &["g", "-t", "local", "--to", "by_duration:1h"]).ended(2);
+    assert!(text.contains("--to"), "{text}");
+    assert!(text.contains("'1h' is no duration") && !text.contains("auto.offset"), "{text}");
 }

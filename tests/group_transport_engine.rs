@@ -71,7 +71,7 @@ fn a_question_that_nobody_can_be_asked_says_why() {
             panic!("it waits still")
         };
         assert_eq!(call.tag, tag);
-        assert_eq!(why, "no broker could be asked: kafka:9092 connection refused");
+        assert_eq!(why, "nobody could be asked: kafka:9092 connection refused");
     }
 }
 
@@ -223,7 +223,7 @@ fn a_path_needs_no_resolver() {
     let failure = Failure::Io("connection refused".to_owned());
     engine.inner.handle_connect_failed(peer.0, &failure, engine.now);
     let Some(GroupEvent::Unanswered { why, .. }) = engine.event() else { panic!("it waits") };
-    assert_eq!(why, "no broker could be asked: unix:/logs/.coordinator connection refused");
+    assert_eq!(why, "nobody could be asked: unix:/logs/.coordinator connection refused");
     // Whoever listens there may call it by another name.
     for host in ["unix:/logs/.coordinator", "unix:logs/.coordinator", "kafka"] {
         engine.inner.connect_group(MEMBER, host, 0);

@@ -10,6 +10,7 @@ mod support;
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::process::Command;
 
 use c_build::COUNTS;
 use program::Whose::{Javas, Ours};
@@ -99,17 +100,40 @@ fn a_configuration_file_is_read_and_the_options_win() {
         assert!(member.errors().contains("no.such.name"), "{}", member.errors());
     }
     for (text, words) in [
-        ("isolation.level=read_committed\n", "isolation.level"),
-        ("heartbeat.interval.ms=often\n", "heartbeat.interval.ms"),
+        ("isolation.level=read_committed\n", "line 1: isolation.level"),
+        ("# one\n\nisolation.level=read_committed\n", "line 3: isolation.level"),
+        (
+            "no.such.name=1\r\nclient.id=a\\\r\n  b\r\nfetch.min.bytes=x\r\n",
+            "line 4: fetch.min.bytes",
+        ),
+        ("client.id=a\\\n b\nheartbeat.interval.ms=often\n", "line 3: heartbeat.interval.ms"),
         ("heartbeat.interval.ms=40000\n", "heartbeat.interval.ms"),
     ] {
         fs::write(&file, text).unwrap();
         let arguments = ["--consumer.config", path];
         let member = Program::member(Ours, &cluster, ("configured", "g"), &arguments);
         assert_eq!(member.end(), 1, "{}", member.said());
-        assert!(member.errors().contains(words), "{}", member.errors());
+        let words =
+            if words.starts_with("line") { format!("{path}: {words}") } else { words.into() };
+        assert!(member.errors().contains(&words), "{}", member.errors());
+        assert!(!member.errors().contains("'b'"), "{}", member.errors());
         assert_eq!(member.names(), [""; 0]);
     }
+}
+
+#[test]
+fn events_that_cannot_be_written_end_it() {
+    let directory = TempDir::new("verifiable-full");
+    let file = directory.path().join("consumer.properties");
+    fs::write(&file, format!("log.dirs={}\n", directory.path().display())).unwrap();
+    let mut command = Command::new("timeout");
+    command.arg("30").arg(c_build::example("verifiable_consumer"));
+    command.args(["--topic", "t", "--group-id", "g", "--consumer.config"]).arg(&file);
+    let full = fs::File::options().write(true).open("/dev/full").unwrap();
+    let ran = command.stdout(full).output().unwrap();
+    let errors = String::from_utf8(ran.stderr).unwrap();
+    assert_eq!(ran.status.code(), Some(1), "{errors}");
+    assert!(errors.contains("verifiable_consumer: stdout: No space left"), "{errors}");
 }
 
 /// Values that JSON has to escape, or that are no text.

@@ -4,6 +4,7 @@
 
 #include <kfetch.h>
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -21,10 +22,14 @@ static inline void begin_event(const char *name)
     printf("{\"timestamp\":%" PRId64 ",\"name\":\"%s\"", now_ms(), name);
 }
 
+/* Why an event could not be written, or 0. */
+static int output_errno;
+
 static inline void end_event(void)
 {
     fputs("}\n", stdout);
-    fflush(stdout);
+    if ((fflush(stdout) != 0 || ferror(stdout)) && output_errno == 0)
+        output_errno = errno != 0 ? errno : EIO;
 }
 
 static inline void print_event(const char *name)

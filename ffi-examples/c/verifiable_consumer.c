@@ -132,7 +132,10 @@ static void tell(kfetch_status status, const char *text)
     static char last[1024];
     static time_t told;
     char line[sizeof last];
-    snprintf(line, sizeof line, "verifiable_consumer: %s: %s", exception_name(status), text);
+    /* Lines are those of the file. */
+    bool is_line = status == KFETCH_STATUS_CONFIG && strncmp(text, "line ", 5) == 0;
+    snprintf(line, sizeof line, "verifiable_consumer: %s: %s%s%s", exception_name(status),
+             is_line ? options.config_file : "", is_line ? ": " : "", text);
     time_t now = time(NULL);
     if (strcmp(line, last) == 0 && now - told < AGAIN_SECONDS)
         return;
@@ -346,7 +349,8 @@ static bool is_passing(kfetch_status status, const kfetch_error *error)
 
 static bool is_finished(void)
 {
-    return stop_signal != 0 || (options.max_messages >= 0 && consumed >= options.max_messages);
+    return output_errno != 0 || stop_signal != 0 ||
+           (options.max_messages >= 0 && consumed >= options.max_messages);
 }
 
 /* Polls until the end; false where trouble is it. */
@@ -372,7 +376,8 @@ static bool consume(kfetch_consumer *consumer, int64_t poll_limit)
         if (kfetch_records_count(records) > 0) {
             print_records(records);
             consumed += (int64_t)kfetch_records_count(records);
-            ok = (options.auto_commits || commit(consumer, records)) && ok;
+            /* What nobody can see is not done with. */
+            ok = output_errno == 0 && (options.auto_commits || commit(consumer, records)) && ok;
         }
         kfetch_records_free(records);
         if (!ok)
@@ -437,11 +442,12 @@ static bool set(kfetch_config *config, const char *name, const char *value)
     return !failed(kfetch_config_set(config, name, value, &error), &error);
 }
 
-/* Sets the property of a line of the file; a name that no consumer knows is only told. */
-static bool set_line(kfetch_config *config, const char *line)
+/* Sets the property of the last line of a text that is blank before it; a name that no consumer
+ * knows is only told. */
+static bool set_line(kfetch_config *config, const char *text, const char *line)
 {
     kfetch_error *error = NULL;
-    kfetch_status status = kfetch_config_parse(config, line, &error);
+    kfetch_status status = kfetch_config_parse(config, text, &error);
     char name[256], value[1];
     line += strspn(line, " \t\f");
     snprintf(name, sizeof name, "%.*s", (int)strcspn(line, "=: \t\f\r\n"), line);
@@ -458,31 +464,36 @@ static bool set_line(kfetch_config *config, const char *line)
 static bool goes_on(const char *line, size_t length)
 {
     size_t slashes = 0;
+    while (length > 0 && (line[length - 1] == '\n' || line[length - 1] == '\r'))
+        length--;
     while (slashes < length && line[length - 1 - slashes] == '\\')
         slashes++;
     return slashes % 2 == 1 && strchr("#!", line[strspn(line, " \t\f")]) == NULL;
 }
 
+/* Blanks take the place of lines that have been set, so that errors have the right number. */
 static bool load(kfetch_config *config, FILE *file)
 {
-    char *line = NULL, *part = NULL;
-    size_t length = 0, capacity = 0;
+    char *text = NULL, *part = NULL;
+    size_t start = 0, length = 0, capacity = 0;
     ssize_t read;
     bool ok = true;
     while (ok && (read = getline(&part, &capacity, file)) >= 0) {
-        line = realloc(line, length + (size_t)read + 1);
-        if (line == NULL)
+        text = realloc(text, length + (size_t)read + 1);
+        if (text == NULL)
             abort();
-        memcpy(line + length, part, (size_t)read + 1);
+        memcpy(text + length, part, (size_t)read + 1);
         length += (size_t)read;
-        if (goes_on(line, length - strspn("\n", line + length - 1)))
+        if (goes_on(text + start, length - start))
             continue;
-        ok = set_line(config, line);
-        length = 0;
+        ok = set_line(config, text, text + start);
+        for (; start < length; start++)
+            if (text[start] != '\n' && text[start] != '\r')
+                text[start] = ' ';
     }
-    if (ok && length > 0)
-        ok = set_line(config, line);
-    free(line);
+    if (ok && length > start)
+        ok = set_line(config, text, text + start);
+    free(text);
     free(part);
     return ok;
 }
@@ -574,5 +585,9 @@ int main(int argc, char **argv)
     print_event("shutdown_complete");
     stoppable = NULL;
     kfetch_consumer_free(consumer);
+    if (output_errno != 0) {
+        fprintf(stderr, "verifiable_consumer: stdout: %s\n", strerror(output_errno));
+        ok = false;
+    }
     return !ok ? EXIT_FAILURE : stop_signal != 0 ? 128 + stop_signal : EXIT_SUCCESS;
 }

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use clap::builder::NonEmptyStringValueParser;
 use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::bench::{self, BenchArgs};
@@ -69,7 +70,7 @@ pub(crate) struct CatArgs {
     pub(crate) topics: Vec<String>,
 
     /// Reads as a member of this group, and commits what has been printed.
-    #[arg(short, long, value_name = "GROUP")]
+    #[arg(short, long, value_name = "GROUP", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) group: Option<String>,
 
     /// Partitions to read, with commas between; all where it is not given.

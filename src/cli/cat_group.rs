@@ -7,7 +7,10 @@ use std::collections::{BTreeSet, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use kfetch::ring::process::{Woken, catch_interrupts, is_interrupted, wait_beside};
+use kfetch::coordinator::subscription::Pattern;
+use kfetch::ring::process::{
+    Woken, catch_hang_up, catch_interrupts, is_hung_up, is_interrupted, wait_beside,
+};
 use kfetch::{
     Consumer, Engine, Error, ErrorKind, EventKind, Offset, PartitionEvent, PollLimits,
     RebalanceListener, Records, TopicPartition,
@@ -42,6 +45,13 @@ pub(crate) fn run(args: &CatArgs, group: &str, format: Format) -> Outcome {
     let read = cat.read();
     // What has been read before an error is not lost, and not printed again.
     let ended = cat.end();
+    if is_hung_up() {
+        // Writing to a terminal that has gone fails as well: the farewell is what counts.
+        if let Err(Failure::Error(text)) = &ended {
+            message::error(text);
+        }
+        return Err(Failure::HungUp);
+    }
     read?;
     ended?;
     if cat.has_failed { Err(Failure::Reported) } else { Ok(()) }
@@ -62,6 +72,8 @@ struct GroupCat {
     unwritten: Vec<(TopicPartition, i64)>,
     /// How many records are still wanted; none for no limit.
     left: Option<u64>,
+    /// Whether the group has said, once at least, what is this member's.
+    has_assignment: bool,
     ends_at_end: bool,
     is_quiet: bool,
     is_unbuffered: bool,
@@ -75,6 +87,7 @@ struct Rebalances(Arc<Mutex<Vec<Rebalance>>>);
 #[derive(Debug)]
 struct Rebalance {
     text: String,
+    is_assignment: bool,
     /// What is not this member's any more.
     gone: Vec<TopicPartition>,
 }
@@ -91,7 +104,7 @@ impl Rebalances {
         let text = format!("Group {group} rebalanced (memberid {member}): {what}: {named}");
         let gone = if is_gone { partitions.to_vec() } else { Vec::new() };
         let mut list = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        list.push(Rebalance { text, gone });
+        list.push(Rebalance { text, is_assignment: !is_gone, gone });
     }
 
     fn take(&self) -> Vec<Rebalance> {
@@ -131,7 +144,9 @@ impl GroupCat {
         let rebalances = Rebalances::default();
         consumer.set_rebalance_listener(Some(Box::new(rebalances.clone())))?;
         waiting_for("the brokers", || subscribe(&mut consumer, &args.topics, deadline))?;
-        catch_interrupts().map_err(|error| Failure::Error(format!("signals: {error}")))?;
+        catch_interrupts()
+            .and_then(|()| catch_hang_up())
+            .map_err(|error| Failure::Error(format!("signals: {error}")))?;
         Ok(Self {
             consumer,
             rebalances,
@@ -142,6 +157,7 @@ impl GroupCat {
             output,
             unwritten: Vec::new(),
             left: args.count,
+            has_assignment: false,
             ends_at_end: args.exit,
             is_quiet: args.quiet,
             is_unbuffered: args.unbuffered,
@@ -162,6 +178,7 @@ impl GroupCat {
                     self.patience.renew();
                     self.take(&records)?;
                 }
+                Ok(None) if self.matches_nothing() => return self.say("no topic matches"),
                 Ok(None) => {
                     self.wait()?;
                     self.check_patience()?;
@@ -183,6 +200,12 @@ impl GroupCat {
     fn is_at_end(&self) -> bool {
         let assigned = self.consumer.assignment();
         !assigned.is_empty() && assigned.iter().all(|partition| self.ended.contains(partition))
+    }
+
+    /// Tells whether a member that ends at the end has nothing that it could read: no topic's name
+    /// matches its patterns. Named topics are there from the start.
+    fn matches_nothing(&self) -> bool {
+        self.ends_at_end && self.has_assignment && self.consumer.subscription().is_empty()
     }
 
     fn wait(&self) -> Outcome {
@@ -244,6 +267,7 @@ impl GroupCat {
     fn take_rebalances(&mut self) -> Outcome {
         for rebalance in self.rebalances.take() {
             self.patience.renew();
+            self.has_assignment |= rebalance.is_assignment;
             rebalance.gone.iter().for_each(|gone| {
                 self.ended.remove(gone);
             });
@@ -325,6 +349,10 @@ fn reset(args: &CatArgs) -> Outcome<Option<&'static str>> {
 /// Subscribes to topics, of which those with a `^` before them are patterns. Names must exist.
 fn subscribe(consumer: &mut Consumer, topics: &[String], deadline: Deadline) -> Outcome {
     let is_pattern = |topic: &&String| topic.starts_with('^');
+    for topic in topics.iter().filter(is_pattern) {
+        // Each by itself, as it was written: the error is about one of them.
+        Pattern::new(topic)?;
+    }
     for topic in topics.iter().filter(|topic| !is_pattern(topic)) {
         let wanted = Wanted { topic, partitions: &[], start_at: StartAt::Beginning };
         find(consumer, &wanted, deadline)?;

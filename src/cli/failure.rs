@@ -12,6 +12,8 @@ pub(crate) enum Failure {
     Error(String),
     /// When something went wrong of which the user has been told: exit status 1.
     Reported,
+    /// When SIGHUP has ended it: exit status 129, as a shell has it.
+    HungUp,
     /// When nobody reads standard output any more: the end, without a word.
     OutputClosed,
 }

@@ -8,7 +8,8 @@ use kfetch::client::config::{ConsumerConfig, Source};
 use kfetch::embedded::groups_dir;
 use kfetch::net::group_service::SocketAddress;
 use kfetch::{
-    Consumer, Engine, Error, ErrorKind, GroupDescription, OffsetAndMetadata, TopicPartition,
+    Consumer, Engine, Error, ErrorKind, GroupDescription, GroupListing, OffsetAndMetadata,
+    TopicPartition,
 };
 
 use crate::failure::{Failure, Outcome};
@@ -23,6 +24,7 @@ use crate::progress::{Progress, waiting_for};
 use crate::settings;
 use crate::source_args::SourceArgs;
 use crate::start::{Deadline, refuse_brokers_groups};
+use crate::table::shown;
 
 /// `GROUP_ID_NOT_FOUND`.
 const GROUP_ID_NOT_FOUND: i16 = 69;
@@ -137,15 +139,37 @@ impl<'a> Client<'a> {
     /// Returns the names of the groups that consume.
     fn groups(&self) -> Outcome<Vec<String>> {
         if let Some(log_dirs) = self.log_dirs() {
-            return group_local::groups(log_dirs);
+            return self.local_groups(log_dirs);
         }
         let mut consumer = self.consumer("kfetch")?;
         let listed = waiting_for("the brokers", || consumer.list_groups(self.left()))?;
         close(consumer);
-        let consuming =
-            listed.into_iter().filter(|one| CONSUMERS.contains(&one.protocol_type.as_str()));
-        Ok(consuming.map(|one| one.group_id).collect())
+        Ok(consuming(listed).collect())
     }
+
+    /// Returns the names of the groups of log directories: those that have committed something,
+    /// and those that a process serves now.
+    fn local_groups(&self, log_dirs: &[PathBuf]) -> Outcome<Vec<String>> {
+        let mut groups: BTreeSet<String> = group_local::groups(log_dirs)?.into_iter().collect();
+        if let Some(mut observer) = self.observer("kfetch")? {
+            match observer.list_groups(self.left().min(OBSERVING_TIMEOUT)) {
+                Ok(listed) => groups.extend(consuming(listed)),
+                Err(error) => message::note(&format!(
+                    "groups that run and have committed nothing are not known: {}",
+                    message::of(&error)
+                )),
+            }
+            close(observer);
+        }
+        Ok(groups.into_iter().collect())
+    }
+}
+
+/// Returns the names of the groups whose members consume.
+fn consuming(listed: Vec<GroupListing>) -> impl Iterator<Item = String> {
+    let listed = listed.into_iter();
+    let consuming = listed.filter(|one| CONSUMERS.contains(&one.protocol_type.as_str()));
+    consuming.map(|one| one.group_id)
 }
 
 /// Lets a consumer go before the next one comes, with its connections.
@@ -172,7 +196,7 @@ pub(crate) fn description(
 
 fn list(args: &ListArgs) -> Outcome {
     let groups = Client::new(&args.source)?.groups()?;
-    let lines: String = groups.iter().map(|group| format!("{group}\n")).collect();
+    let lines: String = groups.iter().map(|group| format!("{}\n", shown(group))).collect();
     print(lines.as_bytes())
 }
 
@@ -190,6 +214,10 @@ fn describe(args: &DescribeArgs) -> Outcome {
     show(&mut rows, args.json)?;
     match &args.group {
         Some(group) if is_missing => Err(Failure::Error(format!("group {group} does not exist"))),
+        Some(group) if rows.is_empty() => {
+            message::note(&format!("group {} has committed nothing", shown(group)));
+            Ok(())
+        }
         _ => Ok(()),
     }
 }
@@ -327,10 +355,11 @@ fn reset(args: &ResetArgs) -> Outcome {
     if let Some(log_dirs) = client.log_dirs().filter(|_| args.dry_run) {
         return show_reset(&client, log_dirs, args);
     }
+    refuse_brokers_groups(&client.source)?;
+    // Whoever asks for a group of log directories makes the files of all groups.
+    let mut targets = targets(&client, args)?;
     let mut consumer = client.consumer(&args.group)?;
     refuse_members(&mut consumer, &args.group, client.left())?;
-    let find = || group_reset::targets(&mut consumer, &args.topics, args.to, client.deadline);
-    let mut targets = waiting_for("the brokers", find)?;
     let partitions: Vec<_> = targets.iter().map(|target| target.partition.clone()).collect();
     let committed =
         waiting_for("the coordinator", || consumer.committed(&partitions, client.left()))?;
@@ -351,9 +380,7 @@ fn show_reset(client: &Client<'_>, log_dirs: &[PathBuf], args: &ResetArgs) -> Ou
         refuse_members(&mut observer, &args.group, client.left())?;
         close(observer);
     }
-    let mut reader = client.reader()?;
-    let mut targets = group_reset::targets(&mut reader, &args.topics, args.to, client.deadline)?;
-    close(reader);
+    let mut targets = targets(client, args)?;
     let rows = group_local::rows(log_dirs, Some(&args.group))?;
     let offset = |row: GroupOffset| (row.partition(), row.committed_offset);
     let committed: HashMap<TopicPartition, i64> = rows.into_iter().map(offset).collect();
@@ -361,6 +388,15 @@ fn show_reset(client: &Client<'_>, log_dirs: &[PathBuf], args: &ResetArgs) -> Ou
         target.committed_offset = committed.get(&target.partition).copied();
     }
     print(group_reset::text(&args.group, &targets).as_bytes())
+}
+
+/// Finds the new offsets; on log directories nothing is locked, started or written.
+fn targets(client: &Client<'_>, args: &ResetArgs) -> Outcome<Vec<Target>> {
+    let mut reader = client.reader()?;
+    let find = || group_reset::targets(&mut reader, &args.topics, args.to, client.deadline);
+    let targets = waiting_for("the brokers", find)?;
+    close(reader);
+    Ok(targets)
 }
 
 /// Refuses a group that has members: they would not notice, and commit over it.

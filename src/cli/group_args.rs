@@ -1,5 +1,6 @@
 //! The options of `kfetch group`.
 
+use clap::builder::NonEmptyStringValueParser;
 use clap::{ArgMatches, Args, Subcommand};
 
 use crate::reset_to::ResetTo;
@@ -58,7 +59,7 @@ pub(crate) struct DescribeArgs {
     pub(crate) json: bool,
 
     /// The group; all where it is not given.
-    #[arg(value_name = "GROUP")]
+    #[arg(value_name = "GROUP", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) group: Option<String>,
 }
 
@@ -82,7 +83,7 @@ pub(crate) struct ResetArgs {
     pub(crate) dry_run: bool,
 
     /// The group.
-    #[arg(value_name = "GROUP")]
+    #[arg(value_name = "GROUP", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) group: String,
 }
 
@@ -98,7 +99,7 @@ pub(crate) struct DeleteOffsetsArgs {
     pub(crate) topics: Vec<String>,
 
     /// The group.
-    #[arg(value_name = "GROUP")]
+    #[arg(value_name = "GROUP", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) group: String,
 }
 
@@ -106,10 +107,14 @@ pub(crate) const HELP: &str = "\
 Example: kfetch group describe -b localhost:9092 billing";
 
 const LIST_HELP: &str = "\
+On log directories these are the groups that have committed something and, where a process serves
+the groups now, those that run. Nothing is locked or written.
+
 Example: kfetch group list -b localhost:9092";
 
 const DESCRIBE_HELP: &str = "\
-Groups that have committed nothing give no line. On log directories nothing is locked or written.
+Groups that have committed nothing give no line. On log directories nothing is locked or written;
+owners are shown where a process serves the groups.
 
 Example: kfetch group describe --log-dirs data --json billing";
 

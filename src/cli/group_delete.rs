@@ -36,7 +36,9 @@ pub(crate) fn run(args: &DeleteOffsetsArgs) -> Outcome {
     for topic in args.topics.iter().filter(|topic| !has(topic)) {
         errors.push(format!("group {} has committed nothing for topic {topic}", args.group));
     }
-    print(text(&args.group, &deleted).as_bytes())?;
+    if !deleted.is_empty() {
+        print(text(&args.group, &deleted).as_bytes())?;
+    }
     errors.iter().for_each(|error| message::error(error));
     if errors.is_empty() { Ok(()) } else { Err(Failure::Reported) }
 }

@@ -2,8 +2,8 @@
 //! and writes log directories, and measures how fast a source is read.
 //!
 //! Standard output carries records or results and nothing else; messages go to standard error.
-//! The exit status is 0, 1 after an error, or 2 for a command line that cannot be understood. A
-//! closed standard output ends the command in silence.
+//! The exit status is 0, 1 after an error, 2 for a command line that cannot be understood, or 129
+//! where SIGHUP ended `cat -g`. A closed standard output ends the command in silence.
 
 #![forbid(unsafe_code)]
 
@@ -51,6 +51,7 @@ use log_args::LogCommand;
 
 const ERROR: u8 = 1;
 const USAGE: u8 = 2;
+const HUNG_UP: u8 = 129;
 
 fn main() -> ExitCode {
     let command = match Cli::read() {
@@ -60,6 +61,7 @@ fn main() -> ExitCode {
     match run(&command) {
         Ok(()) | Err(Failure::OutputClosed) => ExitCode::SUCCESS,
         Err(Failure::Reported) => ExitCode::from(ERROR),
+        Err(Failure::HungUp) => ExitCode::from(HUNG_UP),
         Err(Failure::Error(text)) => {
             message::error(&text);
             ExitCode::from(ERROR)

@@ -17,7 +17,12 @@ pub(crate) fn usage(text: &str) {
     line(format_args!("error: {text}\n\nFor more information, try '--help'."));
 }
 
-/// Tells something that is good to know.
+/// Tells something that is good to know beside the result.
+pub(crate) fn note(text: &str) {
+    line(format_args!("% {text}"));
+}
+
+/// Writes a line.
 pub(crate) fn line(text: fmt::Arguments<'_>) {
     drop(writeln!(io::stderr(), "{text}"));
 }

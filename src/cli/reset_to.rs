@@ -3,8 +3,8 @@
 use std::str::FromStr;
 use std::time::Duration;
 
+use kfetch::Config;
 use kfetch::client::config::OffsetReset;
-use kfetch::{Config, Error};
 
 /// Where a group goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,8 +31,10 @@ impl FromStr for ResetTo {
                 _ => Err(format!("'{digits}' is no time in ms since the epoch")),
             };
         }
-        if text.starts_with("by_duration:") {
-            return by_duration(text).map_err(|error| error.message().to_owned());
+        if let Some(age) = text.strip_prefix("by_duration:") {
+            return by_duration(text).ok_or_else(|| {
+                format!("'{age}' is no duration from 0 up, such as PT1H30M or P7D")
+            });
         }
         match (text, text.parse()) {
             ("earliest", _) => Ok(Self::Earliest),
@@ -44,13 +46,13 @@ impl FromStr for ResetTo {
 }
 
 /// Reads a duration as the property of the same form has it.
-fn by_duration(text: &str) -> Result<ResetTo, Error> {
+fn by_duration(text: &str) -> Option<ResetTo> {
     // The configuration is not complete without a source; nothing is opened.
-    let config = Config::new().with("auto.offset.reset", text)?.with("log.dirs", ".")?;
-    Ok(match config.consumer()?.offset_reset {
-        OffsetReset::ByDuration(duration) => ResetTo::ByDuration(duration),
-        _ => ResetTo::Latest,
-    })
+    let config = Config::new().with("auto.offset.reset", text).ok()?.with("log.dirs", ".").ok()?;
+    match config.consumer().ok()?.offset_reset {
+        OffsetReset::ByDuration(duration) => Some(ResetTo::ByDuration(duration)),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -87,7 +89,11 @@ mod tests {
             "by_duration:90",
             "by_duration:-PT1S",
         ] {
-            assert!(bad.parse::<ResetTo>().is_err(), "{bad}");
+            let error = bad.parse::<ResetTo>().unwrap_err();
+            assert!(!error.contains("auto.offset.reset") && !error.contains("none,"), "{error}");
+            if let Some(age) = bad.strip_prefix("by_duration:") {
+                assert!(error.contains(&format!("'{age}' is no duration")), "{error}");
+            }
         }
     }
 }

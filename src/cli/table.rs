@@ -56,7 +56,8 @@ impl<const N: usize> Table<N> {
     }
 }
 
-fn shown(cell: &str) -> String {
+/// Returns a text in which nothing is more than text for a terminal; `-` where there is none.
+pub(crate) fn shown(cell: &str) -> String {
     if cell.is_empty() {
         return "-".to_owned();
     }

@@ -140,11 +140,12 @@ pub enum kfetch_group_membership_operation {
 
 /// Closes the consumer: lets its partitions and connections go and waits up to `timeout_ms` until
 /// the engine has done so. A call that another thread is inside of ends with
-/// `KFETCH_STATUS_CLOSED`, as does every later one but free. Handles of records stay valid. On
-/// `KFETCH_STATUS_TIMEOUT` the consumer is closed as well. A member of a group commits its
-/// positions where `enable.auto.commit` says so, has its partitions revoked, with the rebalance
-/// callback called, and leaves, unless it has a `group.instance.id`. From inside of a callback it
-/// is `KFETCH_STATUS_STATE`, and nothing has changed.
+/// `KFETCH_STATUS_CLOSED`, as does every later one but free, and but another close, which is
+/// `KFETCH_STATUS_OK` and does nothing. Handles of records stay valid. On `KFETCH_STATUS_TIMEOUT`
+/// the consumer is closed as well. A member of a group commits its positions where
+/// `enable.auto.commit` says so, has its partitions revoked, with the rebalance callback called,
+/// and leaves, unless it has a `group.instance.id`. From inside of a callback it is
+/// `KFETCH_STATUS_STATE`, and nothing has changed.
 ///
 /// # Safety
 ///
@@ -240,7 +241,13 @@ pub unsafe extern "C" fn kfetch_consumer_free(consumer: *mut kfetch_consumer) {
 /// `timeout_ms` for the first. The status is `KFETCH_STATUS_OK` with a handle in `records_out`, to
 /// be freed with `kfetch_records_free`; or with NULL there when the time has passed or a signal
 /// handler ran; or it concerns the whole consumer (closed, concurrent, wake-up, forked, budget
-/// held, poisoned) and nothing is written there.
+/// held, poisoned) and nothing is written there. Of a member of a group these are also the statuses
+/// that end its membership, for which `kfetch_error_is_fatal` is true:
+/// `KFETCH_STATUS_FENCED_INSTANCE_ID`, `KFETCH_STATUS_GROUP_AUTHORIZATION_FAILED`,
+/// `KFETCH_STATUS_UNSUPPORTED_VERSION`; and from the broker 23 (`INCONSISTENT_GROUP_PROTOCOL`), 24
+/// (`INVALID_GROUP_ID`), 26 (`INVALID_SESSION_TIMEOUT`), 35 (`UNSUPPORTED_VERSION`) and 81
+/// (`GROUP_MAX_SIZE_REACHED`); and `KFETCH_STATUS_INVALID_ARGUMENT` for a subscription that cannot
+/// be sent. Other errors of its group are told once, and later polls go on.
 ///
 /// # Safety
 ///

@@ -11,8 +11,11 @@ use std::time::Duration;
 
 use crate::sync::{AtomicBool, Ordering};
 
-/// Set by the first SIGINT or SIGTERM, never cleared.
+/// Set by the first signal that is caught, never cleared.
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+
+/// Set by the first SIGHUP that is caught, never cleared.
+static HUNG_UP: AtomicBool = AtomicBool::new(false);
 
 /// Why [`wait_beside`] returned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,25 +36,55 @@ pub fn catch_interrupts() -> io::Result<()> {
     extern "C" fn note(_signal: libc::c_int) {
         INTERRUPTED.store(true, Ordering::Release);
     }
-    for signal in [libc::SIGINT, libc::SIGTERM] {
-        // SAFETY: an action is plain old data, and its fields are set below.
-        let mut action: libc::sigaction = unsafe { mem::zeroed() };
-        action.sa_sigaction = note as extern "C" fn(libc::c_int) as libc::sighandler_t;
-        // Without SA_RESTART a waiting call returns.
-        action.sa_flags = libc::SA_RESETHAND;
-        // SAFETY: the pointer is to a valid set.
-        unsafe { libc::sigemptyset(&raw mut action.sa_mask) };
-        // SAFETY: the action is valid; its handler only stores to an atomic.
-        if unsafe { libc::sigaction(signal, &raw const action, ptr::null_mut()) } != 0 {
-            return Err(io::Error::last_os_error());
-        }
+    catch(libc::SIGINT, note)?;
+    catch(libc::SIGTERM, note)
+}
+
+/// Makes the first SIGHUP, which is what a closed terminal sends, interrupt like SIGTERM;
+/// [`is_hung_up`] tells of it. Where it is ignored, as under `nohup`, it stays so.
+///
+/// # Errors
+///
+/// What `sigaction(2)` says.
+pub fn catch_hang_up() -> io::Result<()> {
+    extern "C" fn note(_signal: libc::c_int) {
+        HUNG_UP.store(true, Ordering::Release);
+        INTERRUPTED.store(true, Ordering::Release);
+    }
+    // SAFETY: an action is plain old data.
+    let mut old: libc::sigaction = unsafe { mem::zeroed() };
+    // SAFETY: the pointer is to a valid action, and nothing is changed.
+    if unsafe { libc::sigaction(libc::SIGHUP, ptr::null(), &raw mut old) } != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    if old.sa_sigaction == libc::SIG_IGN { Ok(()) } else { catch(libc::SIGHUP, note) }
+}
+
+/// Sets the handler of a signal's first time, which may only store to atomics.
+fn catch(signal: libc::c_int, note: extern "C" fn(libc::c_int)) -> io::Result<()> {
+    // SAFETY: an action is plain old data, and its fields are set below.
+    let mut action: libc::sigaction = unsafe { mem::zeroed() };
+    action.sa_sigaction = note as libc::sighandler_t;
+    // Without SA_RESTART a waiting call returns.
+    action.sa_flags = libc::SA_RESETHAND;
+    // SAFETY: the pointer is to a valid set.
+    unsafe { libc::sigemptyset(&raw mut action.sa_mask) };
+    // SAFETY: the action is valid; its handler only stores to atomics.
+    if unsafe { libc::sigaction(signal, &raw const action, ptr::null_mut()) } != 0 {
+        return Err(io::Error::last_os_error());
     }
     Ok(())
 }
 
-/// Tells whether SIGINT or SIGTERM has come since [`catch_interrupts`].
+/// Tells whether SIGINT or SIGTERM has come since [`catch_interrupts`], or SIGHUP since
+/// [`catch_hang_up`].
 pub fn is_interrupted() -> bool {
     INTERRUPTED.load(Ordering::Acquire)
+}
+
+/// Tells whether SIGHUP has come since [`catch_hang_up`].
+pub fn is_hung_up() -> bool {
+    HUNG_UP.load(Ordering::Acquire)
 }
 
 /// Waits until `readable` is so, the reader of `output` has gone, or `timeout` has passed.

@@ -3,11 +3,13 @@
 #![allow(dead_code, reason = "each test binary uses its part")]
 
 use std::ffi::OsStr;
+use std::fs;
 use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, ChildStdout, Command, Stdio};
 use std::sync::mpsc::channel;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// Nothing that a test waits for takes longer.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -81,9 +83,12 @@ pub(crate) fn run(command: Command) -> Ran {
 pub(crate) fn finish(mut child: Child) -> Ran {
     let stdout = child.stdout.take().map(|pipe: ChildStdout| collect(pipe));
     let stderr = child.stderr.take().map(|pipe: ChildStderr| collect(pipe));
-    let late = |_| panic!("{} did not end in time", child.id());
-    let take = |pipe: Option<std::sync::mpsc::Receiver<Vec<u8>>>| {
-        pipe.map_or_else(Vec::new, |pipe| pipe.recv_timeout(LIMIT).unwrap_or_else(late))
+    let mut late = |_| {
+        drop(child.kill());
+        panic!("{} did not end in time", child.id())
+    };
+    let mut take = |pipe: Option<std::sync::mpsc::Receiver<Vec<u8>>>| {
+        pipe.map_or_else(Vec::new, |pipe| pipe.recv_timeout(LIMIT).unwrap_or_else(&mut late))
     };
     let (stdout, stderr) = (take(stdout), take(stderr));
     let status = child.wait().expect("it is our child").code();
@@ -99,4 +104,20 @@ fn collect(mut pipe: impl Read + Send + 'static) -> std::sync::mpsc::Receiver<Ve
         let _ = sender.send(bytes);
     });
     receiver
+}
+
+/// Returns every file of a directory with its bytes and its time.
+pub(crate) fn files(path: &Path) -> Vec<(PathBuf, SystemTime, Vec<u8>)> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(path).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(files(&path));
+        } else {
+            let modified = fs::metadata(&path).unwrap().modified().unwrap();
+            found.push((path.clone(), modified, fs::read(&path).unwrap_or_default()));
+        }
+    }
+    found.sort();
+    found
 }

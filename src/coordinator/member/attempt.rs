@@ -68,7 +68,26 @@ impl Attempt {
     /// its own or the link's.
     pub(super) fn late(&self, what: &str, link_trouble: &str) -> Error {
         let trouble = self.trouble.as_ref().map_or(link_trouble, Error::message);
-        let text = format!("{what} in time {trouble}");
-        Error::new(ErrorKind::Timeout, text.trim_end())
+        out_of_time(&format!("{what} in time"), trouble)
+    }
+}
+
+/// Makes the error of what has not happened in time, with the reason where one is known.
+pub(super) fn out_of_time(what: &str, trouble: &str) -> Error {
+    let colon = if trouble.is_empty() { "" } else { ": " };
+    Error::new(ErrorKind::Timeout, format!("{what}{colon}{trouble}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_late_error_tells_its_reason_behind_a_colon() {
+        #[allow(clippy::disallowed_methods, reason = "any time will do")]
+        let attempt = Attempt::new(Instant::now());
+        let late = |trouble| attempt.late("nobody did", trouble).message().to_owned();
+        assert_eq!(late(""), "nobody did in time");
+        assert_eq!(late("nobody could be asked"), "nobody did in time: nobody could be asked");
     }
 }

@@ -5,6 +5,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::time::Instant;
 
+use super::attempt::out_of_time;
 use super::exchange::Phase;
 use super::{Member, broker_error};
 use crate::backoff::Backoff;
@@ -93,8 +94,8 @@ impl Member {
             } else if first.commit.deadline <= now {
                 let trouble = first.trouble.as_ref().map_or("", Error::message);
                 let trouble = if trouble.is_empty() { &self.link.trouble } else { trouble };
-                let text = format!("the commit ran out of time {trouble}");
-                self.finish_commit(Err(Error::new(ErrorKind::Timeout, text.trim_end())));
+                let late = out_of_time("the commit ran out of time", trouble);
+                self.finish_commit(Err(late));
             } else if first.is_sent {
                 return;
             } else if let Err(error) = self.may_commit(first) {

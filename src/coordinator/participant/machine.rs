@@ -448,7 +448,12 @@ impl Participant {
         if let Some(first) = foreign.first()
             && self.wish.is_none()
         {
-            let text = "the group\'s leader assigned it without a subscription to its topic";
+            let text = match first.partition {
+                0.. => {
+                    "the group's leader assigned it without a subscription to its topic".to_owned()
+                }
+                number => format!("the group's leader assigned partition {number}: no such number"),
+            };
             let error = Error::new(ErrorKind::Protocol, text);
             let error = error.with_partition(&first.topic, first.partition);
             self.tasks.push_back(Task::Fail(error));

@@ -327,7 +327,14 @@ fn what_a_leader_assigns_without_a_subscription_is_left_out_and_told() {
         panic!("not an error and an empty assignment")
     };
     assert_eq!((error.topic(), added.len()), (Some("foreign"), 0));
+    assert!(error.message().contains("without a subscription"), "{error}");
     rig.rejoin(1);
+    rig.take_join();
+    rig.assigned(1, "range", "t", &[-1]);
+    let tasks = rig.take();
+    let [Task::Fail(error), Task::Assign(_)] = &tasks[..] else { panic!("{tasks:?}") };
+    assert!(error.message().contains("assigned partition -1: no such number"), "{error}");
+    rig.rejoin(2);
     rig.take_join();
     let mangled = Notice::Assigned {
         membership: membership(2),

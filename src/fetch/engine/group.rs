@@ -367,7 +367,7 @@ impl FetchEngine {
         if lost.is_empty() {
             return;
         }
-        let why = format!("no broker could be asked: {}", entry.cluster.describe_failures());
+        let why = format!("nobody could be asked: {}", entry.cluster.describe_failures());
         for call in lost {
             self.lose_group_call(call, why.clone());
         }

@@ -158,3 +158,26 @@ fn a_static_member_commits_as_such() {
         assert_eq!(sent.group_instance_id, instance);
     }
 }
+
+#[test]
+fn a_late_commit_tells_its_last_trouble_behind_a_colon() {
+    let mut bench = Bench::joined();
+    let late = bench.now + Duration::from_secs(60);
+    bench.commit(1, true, &[(0, 10)]);
+    while bench.now < late {
+        match bench.asked.pop_front() {
+            Some(request) if request.api_key() == ApiKey::OffsetCommit => {
+                bench.answer_code(&request, ErrorCode::COORDINATOR_LOAD_IN_PROGRESS);
+            }
+            Some(request) => bench.answer_well(&request),
+            None => assert!(bench.pass()),
+        }
+    }
+    let mut notices = bench.notices.iter();
+    let text = notices.find_map(|notice| match notice {
+        Notice::Committed { result: Err(error), .. } => Some(error.message()),
+        _ => None,
+    });
+    let start = "the commit ran out of time: the commit: COORDINATOR_LOAD_IN_PROGRESS";
+    assert!(text.is_some_and(|text| text.starts_with(start)), "{text:?}");
+}
