@@ -326,9 +326,17 @@ fn find_ends(client: &Client<'_>, rows: &mut [GroupOffset]) -> Outcome {
     let topics = waiting_for("the brokers", || consumer.list_topics(client.left()))?;
     let mut there = HashMap::new();
     for topic in topics {
-        let partitions = topic.partitions.unwrap_or_default();
-        let partitions = partitions.iter().map(|one| one.partition);
-        there.extend(partitions.map(|one| (TopicPartition::new(topic.name.as_str(), one), None)));
+        let name = topic.name.as_str();
+        match topic.partitions {
+            Ok(partitions) => {
+                let numbers = partitions.iter().map(|one| one.partition);
+                there.extend(numbers.map(|one| (TopicPartition::new(name, one), None)));
+            }
+            Err(error) if rows.iter().any(|row| row.topic == name) => {
+                message::error(&message::of(&error));
+            }
+            Err(_) => {}
+        }
     }
     let mut wanted: Vec<TopicPartition> = rows.iter().map(GroupOffset::partition).collect();
     wanted.sort();

@@ -32,7 +32,8 @@ impl Pattern {
         if text.is_empty() {
             return refused("is empty".to_owned());
         }
-        match Regex::new(&format!("^(?:{text})$")) {
+        // By itself first: what closes a group that it did not open would end the one around it.
+        match Regex::new(text).and_then(|_| Regex::new(&format!("^(?:{text})$"))) {
             Ok(regex) => Ok(Self { text: text.to_owned(), regex }),
             Err(error) => refused(format!("is no regular expression: {error}")),
         }
@@ -100,7 +101,7 @@ mod tests {
 
     #[test]
     fn what_is_no_pattern_is_refused() {
-        for text in ["", "(", "*", "[a", "(?<=a)b"] {
+        for text in ["", "(", "*", "[a", "(?<=a)b", "a)(b", "a)|(?:b"] {
             let error = Pattern::new(text).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::InvalidArgument, "{text}");
         }

@@ -8,6 +8,7 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
+use super::attempt::out_of_time;
 use super::{Member, broker_error};
 use crate::backoff::Backoff;
 use crate::coordinator::action::MemberAction;
@@ -97,8 +98,8 @@ impl Member {
         while let Some(place) = self.lists.iter().position(|list| list.deadline <= now) {
             let trouble = self.lists.get(place).and_then(|list| list.trouble.as_ref());
             let trouble = trouble.map_or("", Error::message);
-            let text = format!("the brokers did not tell their groups in time {trouble}");
-            let error = Error::new(ErrorKind::Timeout, text.trim_end()).with_retriable(true);
+            let what = "the brokers did not tell their groups in time";
+            let error = out_of_time(what, trouble).with_retriable(true);
             self.finish_list(place, |_| Err(error));
         }
         while let Some(place) = self.lists.iter().position(PendingList::is_complete) {
