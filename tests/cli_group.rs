@@ -16,6 +16,7 @@ use kfetch::{Config, Consumer, OffsetAndMetadata, TopicPartition};
 use support::deadline::{now, wait_until};
 use support::helper::{ToolOutput, helper};
 use support::kafka::Cluster;
+use support::process::spawn_tied;
 use support::producer::Record;
 use support::temp_dir::TempDir;
 
@@ -406,6 +407,34 @@ fn local_consumer(path: &Path, group: &str) -> Consumer {
     let config = config.and_then(|config| config.with("group.id", group));
     let config = config.and_then(|config| config.with("enable.auto.commit", "false")).unwrap();
     Consumer::new(&config).unwrap()
+}
+
+#[test]
+fn a_group_whose_members_have_not_come_back_yet_is_not_reset() {
+    let (directory, group) = local("cli-group-holder");
+    let dirs = ["--log-dirs", directory.path().to_str().unwrap()];
+    let arguments = ["cat", "-g", "g", "-t", "local", "-q", "-X", "heartbeat.interval.ms=3000"];
+    let start = || {
+        let mut member = kfetch(arguments.iter().chain(&dirs));
+        member.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        spawn_tied(member).unwrap()
+    };
+    let reset = ["g", "-t", "local", "--to", "7"];
+    let dry_run = [&reset[..], &["--dry-run"]].concat();
+    let has = |count: &str| group("reset", &dry_run).stderr.contains(count);
+    // The first one's process serves the group, and is killed between two heartbeats.
+    let mut serves = start();
+    wait_until("one member", SOON, || has("1 member "));
+    let mut stays = start();
+    wait_until("two members", SOON, || has("2 members (state Stable)"));
+    serves.kill().unwrap();
+    serves.wait().unwrap();
+    let text = group("reset", &reset).ended(1);
+    assert!(text.contains("group g has 1 member"), "{text}");
+    stays.kill().unwrap();
+    stays.wait().unwrap();
+    // Nobody is left to come back.
+    group("reset", &reset).well();
 }
 
 #[test]
