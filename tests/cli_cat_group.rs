@@ -6,7 +6,6 @@ mod cli;
 mod support;
 
 use std::io::{BufRead, BufReader, Read};
-use std::os::unix::process::CommandExt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -17,6 +16,7 @@ use std::time::Duration;
 use cli::{Ran, finish, kfetch, run};
 use support::deadline::wait_until;
 use support::kafka::Cluster;
+use support::process::heed;
 use support::producer::Record;
 use support::temp_dir::TempDir;
 
@@ -333,14 +333,7 @@ fn a_member_whose_terminal_goes_commits_and_leaves() {
     place.create("hung", 1);
     place.append("hung", 1, 0..10);
     let mut command = place.command("hung-group", &["-t", "hung"]);
-    // Whoever runs the tests may have been started by nohup.
-    let unignore = || {
-        // SAFETY: signal is async-signal-safe, and the default action is no pointer.
-        let before = unsafe { libc::signal(libc::SIGHUP, libc::SIG_DFL) };
-        if before == libc::SIG_ERR { Err(std::io::Error::last_os_error()) } else { Ok(()) }
-    };
-    // SAFETY: the closure only makes that call.
-    unsafe { command.pre_exec(unignore) };
+    heed(&mut command, libc::SIGHUP);
     let member = Member::start(command);
     wait_for(&[&member], || member.printed().len() == 10);
     assert_eq!(member.stop_with(libc::SIGHUP, 129).len(), 10);

@@ -22,22 +22,20 @@ use std::fs;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use chaos::break_connections;
 use embedded::Join;
-use embedded::client::RawClient;
+use embedded::client::{RawClient, frame};
 use embedded::words::{commit_body, committed_error, fetch_body};
 use fault_proxy::{End, FaultProxy, Mode};
 use group_processes::checker::{Checker, MemberLog};
 use group_processes::event::{Kind, now_us};
+use group_processes::writer::Writer;
+use kfetch::Logger;
 use kfetch::embedded::read_offsets;
 use kfetch::net::group_service::{GroupService, ServiceSettings, socket_path};
-use kfetch::protocol::{ApiKey, RequestHeader, write_frame};
-use kfetch::record::NewRecord;
-use kfetch::{LogWriter, LogWriterOptions, Logger};
+use kfetch::protocol::ApiKey;
 use member::Member;
 use support::deadline::{now, wait_until};
 use support::temp_dir::TempDir;
@@ -49,44 +47,6 @@ const TOPIC: &str = "t";
 const GROUP: &str = "g";
 const PARTITIONS: usize = 6;
 const SESSION: Duration = Duration::from_secs(3);
-
-/// Appends to all partitions until it is told to end; returns how many records each has.
-struct Writer {
-    is_over: Arc<AtomicBool>,
-    thread: JoinHandle<Vec<i64>>,
-}
-
-impl Writer {
-    fn start(path: &Path) -> Self {
-        let open = |number| {
-            let number = i32::try_from(number).unwrap();
-            LogWriter::open(path, TOPIC, number, LogWriterOptions::default()).unwrap()
-        };
-        let mut writers: Vec<LogWriter> = (0..PARTITIONS).map(open).collect();
-        let is_over = Arc::new(AtomicBool::new(false));
-        let told = Arc::clone(&is_over);
-        let run = move || {
-            while !told.load(Ordering::Relaxed) {
-                writers.iter_mut().for_each(append);
-                std::thread::park_timeout(100 * MS);
-            }
-            writers.iter().map(LogWriter::next_offset).collect()
-        };
-        Self { is_over, thread: std::thread::spawn(run) }
-    }
-
-    fn end(self) -> Vec<i64> {
-        self.is_over.store(true, Ordering::Relaxed);
-        self.thread.join().unwrap()
-    }
-}
-
-fn append(writer: &mut LogWriter) {
-    let value = writer.next_offset().to_string();
-    let record = NewRecord { value: Some(value.as_bytes()), ..NewRecord::default() };
-    writer.append(&[record]).unwrap();
-    writer.flush(false).unwrap();
-}
 
 /// A directory that is written to, its service, and the members of a group in it.
 struct Scene {
@@ -107,7 +67,7 @@ impl Scene {
         let service = GroupService::start(settings, Arc::new(Logger::new(|_, _, _| {}))).unwrap();
         wait_until("the service serves", LIMIT, || service.is_serving());
         let proxy = has_proxy.then(|| FaultProxy::unix(&socket_path(dir.path())));
-        let writer = Writer::start(dir.path());
+        let writer = Writer::start(dir.path(), (TOPIC, PARTITIONS), 1, 100 * MS);
         let (members, ended) = (Vec::new(), Vec::new());
         let mut scene = Self { writer, members, ended, proxy, service, dir };
         (0..3).for_each(|_| scene.start());
@@ -219,28 +179,11 @@ fn connections_to_the_service_that_end_at_any_byte_lose_nothing() {
     scene.finish(&Checker::default());
 }
 
-/// A request of a version, framed.
-fn frame(api_key: ApiKey, version: i16, body: &[u8]) -> Vec<u8> {
-    let header = RequestHeader {
-        request_api_key: api_key.code(),
-        request_api_version: version,
-        correlation_id: 0,
-        client_id: Some("raw"),
-    };
-    let mut frame = Vec::new();
-    write_frame(&mut frame, |out| {
-        header.encode(out)?;
-        out.extend_from_slice(body);
-        Ok(())
-    })
-    .unwrap();
-    frame
-}
-
 /// Sends a request a byte at a time.
 fn send_slowly(dir: &Path) {
     let mut client = RawClient::connect(dir).unwrap();
-    for byte in frame(ApiKey::OffsetCommit, 9, &commit_body("slow", "", -1, None, ("t", 0, 9, "")))
+    for byte in
+        frame(ApiKey::OffsetCommit, 9, 0, &commit_body("slow", "", -1, None, ("t", 0, 9, "")))
     {
         client.stream.write_all(&[byte]).unwrap();
         let_pass(2 * MS);
@@ -253,7 +196,7 @@ fn send_slowly(dir: &Path) {
 fn leave_early(dir: &Path) {
     let mut client = RawClient::connect(dir).unwrap();
     for _ in 0..10 {
-        client.stream.write_all(&frame(ApiKey::OffsetFetch, 9, &fetch_body("big"))).unwrap();
+        client.stream.write_all(&frame(ApiKey::OffsetFetch, 9, 0, &fetch_body("big"))).unwrap();
     }
     client.stream.read_exact(&mut [0; 10_000]).unwrap();
 }
@@ -263,7 +206,7 @@ fn join_and_go(dir: &Path) {
     let mut client = RawClient::connect(dir).unwrap();
     let joined = client.join("others", &Join::default()).unwrap();
     let again = Join { member_id: &joined.member_id, session_ms: 1_000, ..Join::default() };
-    client.stream.write_all(&frame(ApiKey::JoinGroup, 9, &again.encode("others"))).unwrap();
+    client.stream.write_all(&frame(ApiKey::JoinGroup, 9, 0, &again.encode("others"))).unwrap();
 }
 
 /// Sends these bytes and nothing more.
@@ -298,7 +241,7 @@ fn clients_that_misuse_the_socket_do_not_disturb_a_group() {
     stand_still(&scene.members, || {
         let mut kept: Vec<RawClient> = (0..200).map(|_| stop_after(&dir, &[])).collect();
         let garbage: Vec<u8> = (0..=255).cycle().skip(128).take(5_000).collect();
-        let half = frame(ApiKey::Heartbeat, 4, &[0; 100]);
+        let half = frame(ApiKey::Heartbeat, 4, 0, &[0; 100]);
         // The longest that is taken, and the first part of it; and longer than that.
         let long = [(16_i32 << 20).to_be_bytes().as_slice(), &[0; 50_000]].concat();
         for _ in 0..20 {

@@ -8,19 +8,15 @@ mod support;
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use group_processes::checker::{Checker, MemberLog, check_quiet, check_static};
 use group_processes::event::{Kind, now_us};
 use group_processes::process::{Member, Spec, wait_for, wait_for_all, wait_for_owners};
+use group_processes::writer::Writer;
 use kfetch::backoff::Random;
 use kfetch::embedded::read_offsets;
 use kfetch::net::group_service::socket_path;
-use kfetch::record::NewRecord;
-use kfetch::{LogWriter, LogWriterOptions};
 use support::deadline::now;
 use support::temp_dir::TempDir;
 
@@ -38,50 +34,8 @@ fn kills() -> usize {
     std::env::var("KFETCH_KILLS").map_or(KILLS, |kills| kills.parse().expect("a number"))
 }
 
-/// Appends to all partitions until it is told to end; returns how many records each has.
-struct Writer {
-    is_over: Arc<AtomicBool>,
-    thread: JoinHandle<Vec<i64>>,
-}
-
-impl Writer {
-    fn start(path: &Path) -> Self {
-        let open = |number| {
-            let number = i32::try_from(number).unwrap();
-            LogWriter::open(path, TOPIC, number, LogWriterOptions::default()).unwrap()
-        };
-        let mut writers: Vec<LogWriter> = (0..PARTITIONS).map(open).collect();
-        let is_over = Arc::new(AtomicBool::new(false));
-        let told = Arc::clone(&is_over);
-        let run = move || {
-            while !told.load(Ordering::Relaxed) {
-                for writer in &mut writers {
-                    append(writer, 5);
-                }
-                std::thread::park_timeout(Duration::from_millis(50));
-            }
-            writers.iter_mut().for_each(|writer| append(writer, 1));
-            let ends = writers.iter().map(|writer| writer.next_offset());
-            let ends = ends.collect();
-            writers.into_iter().for_each(|writer| writer.close().unwrap());
-            ends
-        };
-        Self { is_over, thread: std::thread::spawn(run) }
-    }
-
-    fn end(self) -> Vec<i64> {
-        self.is_over.store(true, Ordering::Relaxed);
-        self.thread.join().unwrap()
-    }
-}
-
-fn append(writer: &mut LogWriter, count: usize) {
-    for _ in 0..count {
-        let value = writer.next_offset().to_string();
-        let record = NewRecord { value: Some(value.as_bytes()), ..NewRecord::default() };
-        writer.append(&[record]).unwrap();
-    }
-    writer.flush(false).unwrap();
+fn start_writer(path: &Path) -> Writer {
+    Writer::start(path, (TOPIC, PARTITIONS), 5, Duration::from_millis(50))
 }
 
 /// The members of one directory, by their places.
@@ -193,7 +147,7 @@ fn members_and_those_that_serve_are_killed_and_nothing_is_lost() {
     let (mut random, started) = (Random::new(seed), now());
     let strategies = STRATEGIES[usize::try_from(random.below(3)).unwrap()];
     eprintln!("{SEED}={seed}, {strategies}");
-    let writer = Writer::start(dir.path());
+    let writer = start_writer(dir.path());
     let mut group = Group::new(dir.path(), strategies);
     wait_for_owners(&mut group.members, PARTITIONS);
     let mut holders_killed = 0;
@@ -255,7 +209,7 @@ fn members_and_those_that_serve_are_killed_and_nothing_is_lost() {
 #[test]
 fn a_static_member_that_is_killed_and_returns_moves_nothing() {
     let dir = TempDir::new("local-group-static");
-    let writer = Writer::start(dir.path());
+    let writer = start_writer(dir.path());
     let start = |name: &str, instance: &str| {
         let spec = Spec::new(GROUP, TOPIC)
             .with("log.dirs", dir.path().display())
@@ -292,7 +246,7 @@ fn a_static_member_that_is_killed_and_returns_moves_nothing() {
 #[test]
 fn a_process_that_serves_and_stands_still_for_less_than_a_session_moves_nothing() {
     let dir = TempDir::new("local-group-frozen");
-    let writer = Writer::start(dir.path());
+    let writer = start_writer(dir.path());
     let spec = Spec::new(GROUP, TOPIC)
         .with("log.dirs", dir.path().display())
         .with("session.timeout.ms", "20000")

@@ -41,20 +41,7 @@ impl RawClient {
     pub(crate) fn send(&mut self, api_key: ApiKey, version: i16, body: &[u8]) -> io::Result<i32> {
         let correlation_id = self.next_id;
         self.next_id += 1;
-        let header = RequestHeader {
-            request_api_key: api_key.code(),
-            request_api_version: version,
-            correlation_id,
-            client_id: Some("raw"),
-        };
-        let mut frame = Vec::new();
-        write_frame(&mut frame, |out| {
-            header.encode(out)?;
-            out.extend_from_slice(body);
-            Ok(())
-        })
-        .unwrap();
-        self.stream.write_all(&frame)?;
+        self.stream.write_all(&frame(api_key, version, correlation_id, body))?;
         Ok(correlation_id)
     }
 
@@ -132,4 +119,22 @@ impl RawClient {
         let response = kfetch::protocol::heartbeat::HeartbeatResponse::decode(&body, 4).unwrap();
         Ok(response.error_code)
     }
+}
+
+/// Returns a request with its header and length.
+pub(crate) fn frame(api_key: ApiKey, version: i16, correlation_id: i32, body: &[u8]) -> Vec<u8> {
+    let header = RequestHeader {
+        request_api_key: api_key.code(),
+        request_api_version: version,
+        correlation_id,
+        client_id: Some("raw"),
+    };
+    let mut frame = Vec::new();
+    write_frame(&mut frame, |out| {
+        header.encode(out)?;
+        out.extend_from_slice(body);
+        Ok(())
+    })
+    .unwrap();
+    frame
 }

@@ -10,11 +10,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use kfetch::{
-    Config, Consumer, Engine, EventKind, Logger, OffsetAndMetadata, RebalanceListener, Records,
-    TopicPartition,
+    Config, Consumer, Engine, Logger, OffsetAndMetadata, RebalanceListener, Records, TopicPartition,
 };
 
 use super::event::{Event, Kind, Span};
+use super::reading::{events_of, name};
 use crate::support::deadline::now;
 
 /// Where the settings are; the test that is the process does nothing without.
@@ -107,34 +107,10 @@ impl Process {
 
     fn take(&mut self, records: &Records) {
         let generation = generation(&self.consumer);
-        for event in records.events() {
-            let kind = match event.kind() {
-                EventKind::Reset { .. } => Kind::Wrong,
-                _ => Kind::Error,
-            };
-            let text = format!("{}-{}: {:?}", event.topic(), event.partition(), event.kind());
-            print(&Event::new(kind).text(text));
-        }
-        let mut spans: Vec<Span> = Vec::new();
-        let mut progress = self.progress.lock().unwrap();
-        for record in records {
-            let (name, offset) = (name(record.topic(), record.partition()), record.offset());
-            if record.value() != Some(offset.to_string().as_bytes()) {
-                let text = format!("{name} at {offset}: {:?}", record.value());
-                print(&Event::new(Kind::Wrong).text(text));
-            }
-            match spans.last_mut() {
-                Some(span) if span.partition == name && span.last + 1 == offset => {
-                    span.last = offset;
-                }
-                _ => spans.push(Span::new(&name, offset, offset)),
-            }
-            let partition = TopicPartition::new(record.topic(), record.partition());
-            progress.insert(partition, offset + 1);
-        }
-        drop(progress);
-        if !spans.is_empty() {
-            print(&Event::new(Kind::Delivered).generation(generation).spans(spans));
+        let events = events_of(records, generation, &mut self.progress.lock().unwrap());
+        let is_delivered = events.iter().any(|event| event.kind == Kind::Delivered);
+        events.iter().for_each(print);
+        if is_delivered {
             let until = now() + self.work;
             while now() < until {
                 std::thread::park_timeout(until - now());
@@ -227,8 +203,4 @@ impl Listener {
 
 fn generation(consumer: &Consumer) -> i32 {
     consumer.group_metadata().unwrap().generation
-}
-
-fn name(topic: &str, partition: i32) -> String {
-    format!("{topic}-{partition}")
 }

@@ -8,4 +8,6 @@ pub(crate) mod event;
 mod member;
 mod mutation;
 pub(crate) mod process;
+pub(crate) mod reading;
 mod runs;
+pub(crate) mod writer;

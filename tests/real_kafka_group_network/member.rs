@@ -8,12 +8,13 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use kfetch::{
-    Config, Consumer, Engine, Error, ErrorKind, EventKind, Logger, OffsetAndMetadata,
-    RebalanceListener, Records, TopicPartition,
+    Config, Consumer, Engine, Error, ErrorKind, Logger, OffsetAndMetadata, RebalanceListener,
+    Records, TopicPartition,
 };
 
 use crate::group_processes::checker::MemberLog;
 use crate::group_processes::event::{Event, Kind, Span};
+use crate::group_processes::reading::{events_of, name};
 use crate::support::deadline::now;
 
 const STEP: Duration = Duration::from_millis(100);
@@ -154,34 +155,8 @@ impl Shared {
     }
 
     fn take(&self, generation: i32, records: &Records) {
-        for event in records.events() {
-            let kind = match event.kind() {
-                EventKind::Reset { .. } => Kind::Wrong,
-                _ => Kind::Error,
-            };
-            let text = format!("{}-{}: {:?}", event.topic(), event.partition(), event.kind());
-            self.say(Event::new(kind).text(text));
-        }
-        let mut spans: Vec<Span> = Vec::new();
-        let mut progress = self.progress.lock().unwrap();
-        for record in records {
-            let (name, offset) = (name(record.topic(), record.partition()), record.offset());
-            if record.value() != Some(offset.to_string().as_bytes()) {
-                self.wrong(format!("{name} at {offset}: {:?}", record.value()));
-            }
-            match spans.last_mut() {
-                Some(span) if span.partition == name && span.last + 1 == offset => {
-                    span.last = offset;
-                }
-                _ => spans.push(Span::new(&name, offset, offset)),
-            }
-            let partition = TopicPartition::new(record.topic(), record.partition());
-            progress.insert(partition, offset + 1);
-        }
-        drop(progress);
-        if !spans.is_empty() {
-            self.say(Event::new(Kind::Delivered).generation(generation).spans(spans));
-        }
+        let events = events_of(records, generation, &mut self.progress.lock().unwrap());
+        events.into_iter().for_each(|event| self.say(event));
     }
 
     /// Commits what was read of these partitions, and keeps it for the next time where that fails.
@@ -287,8 +262,4 @@ pub(crate) fn offset(offset: i64) -> OffsetAndMetadata {
 
 pub(crate) fn generation(consumer: &Consumer) -> i32 {
     consumer.group_metadata().unwrap().generation
-}
-
-fn name(topic: &str, partition: i32) -> String {
-    format!("{topic}-{partition}")
 }

@@ -36,6 +36,18 @@ pub(crate) fn spawn_tied(mut command: Command) -> io::Result<Child> {
     answer.recv().expect("the spawner answers each order")
 }
 
+/// Lets a process heed a signal that the tests may have been started to ignore, as by nohup or in
+/// the background of a script.
+pub(crate) fn heed(command: &mut Command, signal: libc::c_int) {
+    let reset = move || {
+        // SAFETY: signal is async-signal-safe, and the default action is no pointer.
+        let before = unsafe { libc::signal(signal, libc::SIG_DFL) };
+        if before == libc::SIG_ERR { Err(io::Error::last_os_error()) } else { Ok(()) }
+    };
+    // SAFETY: the closure makes that call alone, and allocates nothing unless it fails.
+    unsafe { command.pre_exec(reset) };
+}
+
 #[cfg(target_os = "linux")]
 fn die_with(parent: u32) -> io::Result<()> {
     // SAFETY: this option takes an integer and touches no memory.

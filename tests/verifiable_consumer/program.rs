@@ -10,7 +10,7 @@ use crate::c_build::example;
 use crate::support::deadline::wait_until;
 use crate::support::jvm;
 use crate::support::kafka::Cluster;
-use crate::support::process::Process;
+use crate::support::process::{Process, heed};
 use crate::support::temp_dir::TempDir;
 
 /// Long enough for a rebalance and the start of a Java process beside other tests.
@@ -53,6 +53,7 @@ impl Program {
         let mut command = Command::new("sh");
         command.args(["-c", "errors=$0; exec \"$@\" 2>\"$errors\""]).arg(&errors);
         command.arg(program.get_program()).args(program.get_args()).args(arguments);
+        heed(&mut command, libc::SIGINT);
         let process = Process::spawn("verifiable", command, &directory.path().join("stdout"));
         Self { process, errors, _directory: directory }
     }
